@@ -1,0 +1,54 @@
+//! The plan of one run: a scenario with one parameter set and a seed, expanded to everything that the
+//! arena needs and that a check may refer to. Holds no path of the host.
+
+use serde::{Deserialize, Serialize};
+
+use crate::task::amount::{Amount, AmountError};
+use crate::task::script::Step;
+use crate::task::world::{Answer, Framing, World};
+use crate::task::{Kind, Limits, Params};
+
+/// One run. Stored in the evidence, so that checks need nothing else.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    pub task: String,
+    pub kind: Kind,
+    pub scenario: String,
+    /// Index of the parameter set within the scenario.
+    pub set: u32,
+    pub params: Params,
+    /// Seed of this run; everything random derives from it.
+    pub seed: u64,
+    /// The argument vector with its placeholders still in it.
+    pub command: Vec<String>,
+    pub world: World,
+    /// The entries of the origin's list, in the order of the list.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub items: Vec<Item>,
+    pub script: Vec<Step>,
+    pub limits: Limits,
+}
+
+/// One entry of the list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Item {
+    /// Index into the world's hosts. For a refused item, the host's address with a port where nobody listens.
+    pub host: u16,
+    /// Path with query, from the first slash; for a malformed one the whole line.
+    pub path: String,
+    pub answer: Answer,
+    pub framing: Framing,
+    /// Bytes of the body.
+    pub size: u64,
+    /// Seed of the body's bytes.
+    pub body: u64,
+    /// Lines of the list that hold this item.
+    pub listed: u32,
+}
+
+impl Plan {
+    /// The value of an amount under this run's parameters.
+    pub fn amount(&self, amount: &Amount) -> Result<u64, AmountError> {
+        amount.value(&self.params)
+    }
+}

@@ -1,0 +1,75 @@
+//! The registry of rules: what a check can judge. How each is judged stands in `check`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::amount::Amount;
+
+/// What a check judges.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Rule {
+    /// So many requests were in flight at once.
+    Reaches(Bound),
+    /// Never more requests in flight at once.
+    NeverExceeds(Bound),
+    /// After each `release` of the script (while work is left) the submission starts as many new
+    /// requests as answers were let go, before anything else happens.
+    Refills(Refills),
+    /// Every entry of the list is asked for exactly as often as it is listed.
+    EachOnce(Empty),
+    /// All healthy entries of the list were asked for, whatever became of the others.
+    AllTried(Empty),
+    /// While so many answers stay held, all others were asked for and answered.
+    NotStalled(Empty),
+    /// The submission ended by itself, with this status.
+    Exits(Exits),
+    /// Standard output has the contract's line for each entry of the list.
+    PrintsResults(Empty),
+    /// Bad arguments: a message on standard error (no bare traceback) and a non-zero exit.
+    RefusesArguments(Empty),
+    /// The submission stayed within the scenario's memory limit while far more bytes went through it.
+    BoundedMemory(BoundedMemory),
+    /// Never more open connections than this at a settled moment (idle ones of a pool excused).
+    BoundedSockets(Bound),
+}
+
+/// No members.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Empty {}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Bound {
+    pub in_flight: Amount,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Refills {
+    /// The limit that must be reached again after each release.
+    pub in_flight: Amount,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Exits {
+    /// `0`, or `nonzero`.
+    pub status: Status,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    Zero,
+    Nonzero,
+    Any,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BoundedMemory {
+    /// The limit of the scenario, MiB; the bytes that went through must be more than this.
+    pub mib: Amount,
+}

@@ -1,0 +1,74 @@
+//! The script: ordered steps by which the world holds, lets go, acts and waits.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::amount::Amount;
+use crate::evidence::Point;
+
+/// One step. Waiting steps end when their condition holds, when the submission has settled and so
+/// cannot fulfil it any more, when it ended, or when a give-up limit strikes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// Wait until nothing in the submission can move before the world acts.
+    Settle,
+    /// Wait until all that is named here holds.
+    Until(Condition),
+    /// Let parked answers go.
+    Release(Release),
+    /// Open all gates, those of answers yet to come included.
+    Open,
+    /// Wait until the submission's own process has ended.
+    Exit,
+    /// Send a signal to the submission's own process: `TERM`, `INT`, `KILL`, `STOP`, `CONT`, `HUP`, `USR1`.
+    Signal(String),
+    /// Record the kernel's accounts of the process tree under this label.
+    Measure(String),
+}
+
+/// All given members must hold.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Condition {
+    /// At least so many requests in flight.
+    pub in_flight: Option<Amount>,
+    /// At least so many answers held at a gate.
+    pub parked: Option<Amount>,
+    /// At least so many answers held at this gate.
+    pub parked_at_body: Option<Amount>,
+    /// At least so many requests seen since the run began.
+    pub requests: Option<Amount>,
+    /// At least so many answers ended since the run began.
+    pub answered: Option<Amount>,
+    /// At least so many lines on standard output.
+    pub lines: Option<Amount>,
+}
+
+/// Which answers to let go.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Release {
+    /// How many; all that are parked if left out.
+    #[serde(default)]
+    pub count: Option<Amount>,
+    #[serde(default)]
+    pub order: Order,
+    /// Only answers parked here; either if left out.
+    #[serde(default)]
+    pub at: Option<Point>,
+    /// Keep so many of the oldest parked: never release them here.
+    #[serde(default)]
+    pub spare: Option<Amount>,
+}
+
+/// In which order parked answers are let go.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    #[default]
+    Oldest,
+    Newest,
+    /// Seeded.
+    Random,
+}
