@@ -9,9 +9,11 @@ pub mod place;
 pub mod rule;
 pub mod schema;
 pub mod script;
+pub mod swarm;
 mod validate;
 pub mod world;
 
 pub use amount::{Amount, Params, Value};
 pub use load::{Problem, TaskError, load};
 pub use model::{Check, Kind, Limits, Range, Scenario, Task, Text, Visibility};
+pub use pack::{Library, Pack, PackError};

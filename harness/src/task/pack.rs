@@ -40,13 +40,25 @@ pub struct Pack {
 #[derive(Debug, thiserror::Error)]
 pub enum PackError {
     #[error("{what} can't be read: {error}\n   help: {mend}")]
-    Read { what: String, error: io::Error, mend: &'static str },
-    #[error("{folder} is no task pack: it has no `{MAIN}`\n   help: name the folder of one exercise")]
+    Read {
+        what: String,
+        error: io::Error,
+        mend: &'static str,
+    },
+    #[error(
+        "{folder} is no task pack: it has no `{MAIN}`\n   help: name the folder of one exercise"
+    )]
     NoPack { folder: String },
-    #[error("{folder} has too many files or levels for a task pack\n   help: name the folder of one exercise")]
+    #[error(
+        "{folder} has too many files or levels for a task pack\n   help: name the folder of one exercise"
+    )]
     TooLarge { folder: String },
     #[error("there is no exercise `{name}`{}\n   help: there are: {}", .near.as_ref().map(|n| format!(" (did you mean `{n}`?)")).unwrap_or_default(), .known.join(", "))]
-    Unknown { name: String, near: Option<String>, known: Vec<String> },
+    Unknown {
+        name: String,
+        near: Option<String>,
+        known: Vec<String>,
+    },
     #[error("{place} has no task packs (folders with a `{MAIN}`)")]
     NoPacks { place: String },
     #[error("{file}: not UTF-8 text")]
@@ -79,12 +91,18 @@ impl Library {
             }
             Library::Folder(folder) => {
                 let entries = fs::read_dir(folder).map_err(|e| unreadable(folder, e))?;
-                let packs = entries.filter_map(Result::ok).filter(|e| e.path().join(MAIN).is_file());
-                packs.filter_map(|e| e.file_name().into_string().ok()).collect()
+                let packs = entries
+                    .filter_map(Result::ok)
+                    .filter(|e| e.path().join(MAIN).is_file());
+                packs
+                    .filter_map(|e| e.file_name().into_string().ok())
+                    .collect()
             }
         };
         if names.is_empty() {
-            return Err(PackError::NoPacks { place: self.to_string() });
+            return Err(PackError::NoPacks {
+                place: self.to_string(),
+            });
         }
         let mut names = names;
         names.sort();
@@ -99,7 +117,11 @@ impl Library {
         let names = self.names()?;
         if !names.iter().any(|n| n == name) {
             let near = nearest(name, names.iter().map(String::as_str)).map(str::to_owned);
-            return Err(PackError::Unknown { name: name.to_owned(), near, known: names });
+            return Err(PackError::Unknown {
+                name: name.to_owned(),
+                near,
+                known: names,
+            });
         }
         match self {
             Library::Folder(folder) => open(&folder.join(name)),
@@ -112,7 +134,11 @@ impl Library {
     /// # Errors
     /// The first pack that is wrong.
     pub fn path(&self) -> Result<Vec<Pack>, PackError> {
-        let packs = self.names()?.iter().map(|name| self.find(name)).collect::<Result<Vec<_>, _>>()?;
+        let packs = self
+            .names()?
+            .iter()
+            .map(|name| self.find(name))
+            .collect::<Result<Vec<_>, _>>()?;
         Ok(ordered(packs))
     }
 }
@@ -140,21 +166,34 @@ pub fn open(folder: &FilePath) -> Result<Pack, PackError> {
     collect(folder, "", 0, &mut files)?;
     // `.` and `..` have a name too.
     let real = folder.canonicalize().map_err(|e| unreadable(folder, e))?;
-    let name = real.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let name = real
+        .file_name()
+        .map(|n| n.to_string_lossy().into_owned())
+        .unwrap_or_default();
     pack(files, &name, shown.trim_end_matches('/'))
 }
 
 fn shipped(name: &str) -> Files {
     let prefix = format!("{name}/");
     let file = |path: std::borrow::Cow<'static, str>| {
-        let inner = path.strip_prefix(&prefix).filter(|inner| counts(inner))?.to_owned();
+        let inner = path
+            .strip_prefix(&prefix)
+            .filter(|inner| counts(inner))?
+            .to_owned();
         Some((inner, Shipped::get(&path)?.data.into_owned()))
     };
     Shipped::iter().filter_map(file).collect()
 }
 
-fn collect(folder: &FilePath, prefix: &str, depth: usize, files: &mut Files) -> Result<(), PackError> {
-    let too_large = || PackError::TooLarge { folder: folder.display().to_string() };
+fn collect(
+    folder: &FilePath,
+    prefix: &str,
+    depth: usize,
+    files: &mut Files,
+) -> Result<(), PackError> {
+    let too_large = || PackError::TooLarge {
+        folder: folder.display().to_string(),
+    };
     if depth > MAX_DEPTH {
         return Err(too_large());
     }
@@ -183,7 +222,9 @@ fn counts(name: &str) -> bool {
 fn read(path: &FilePath) -> Result<Vec<u8>, PackError> {
     let mut bytes = Vec::new();
     let file = fs::File::open(path).map_err(|e| unreadable(path, e))?;
-    file.take(load::MAX_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(|e| unreadable(path, e))?;
+    file.take(load::MAX_BYTES as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|e| unreadable(path, e))?;
     Ok(bytes)
 }
 
@@ -194,14 +235,20 @@ fn unreadable(path: &FilePath, error: io::Error) -> PackError {
         io::ErrorKind::NotADirectory => "name the folder, not a file in it",
         _ => "check the path",
     };
-    PackError::Read { what: path.display().to_string(), error, mend }
+    PackError::Read {
+        what: path.display().to_string(),
+        error,
+        mend,
+    }
 }
 
 /// A pack from its files. `name` is its folder's, `shown` the folder as the user knows it.
 fn pack(files: Files, name: &str, shown: &str) -> Result<Pack, PackError> {
     let text = |file: &str| -> Result<String, PackError> {
         let bytes = files.get(file).cloned().unwrap_or_default();
-        String::from_utf8(bytes).map_err(|_| PackError::NotText { file: format!("{shown}/{file}") })
+        String::from_utf8(bytes).map_err(|_| PackError::NotText {
+            file: format!("{shown}/{file}"),
+        })
     };
     let source = text(MAIN)?;
     let file = format!("{shown}/{MAIN}");
@@ -216,45 +263,82 @@ fn pack(files: Files, name: &str, shown: &str) -> Result<Pack, PackError> {
     if !flaws.is_empty() {
         return Err(load::located(&source, &file, flaws).into());
     }
-    Ok(Pack { digest: digest(&files), task, source, statements })
+    Ok(Pack {
+        digest: digest(&files),
+        task,
+        source,
+        statements,
+    })
 }
 
 /// `statement.md` is English, `statement.ru.md` Russian.
 fn language_of(file: &str) -> Option<&str> {
     let middle = file.strip_prefix(STATEMENT)?.strip_suffix(".md")?;
-    if middle.is_empty() { Some("en") } else { middle.strip_prefix('.') }
+    if middle.is_empty() {
+        Some("en")
+    } else {
+        middle.strip_prefix('.')
+    }
 }
 
 /// What in a task doesn't fit the rest of its pack.
 fn misfits(task: &Task, folder: &str, statements: &Text) -> Vec<Flaw> {
     let mut flaws = Vec::new();
     let mut add = |path: Path, message: String, mend: String| {
-        flaws.push(Flaw { path, at_key: false, message, mend: Some(mend) });
+        flaws.push(Flaw {
+            path,
+            at_key: false,
+            message,
+            mend: Some(mend),
+        });
     };
     let top = Path::default();
     if task.task != folder {
-        let message = format!("the exercise is named `{}`, its folder `{folder}`", task.task);
-        add(top.to("task"), message, "give both the same name".to_owned());
+        let message = format!(
+            "the exercise is named `{}`, its folder `{folder}`",
+            task.task
+        );
+        add(
+            top.to("task"),
+            message,
+            "give both the same name".to_owned(),
+        );
     }
     if !statements.contains_key("en") {
         let message = format!("the pack has no `{STATEMENT}.md`");
-        add(top.to("task"), message, "write what a student must build and how it is judged".to_owned());
+        add(
+            top.to("task"),
+            message,
+            "write what a student must build and how it is judged".to_owned(),
+        );
     }
     for (i, scenario) in task.scenarios.iter().enumerate() {
         for (j, check) in scenario.checks.iter().enumerate() {
             let Some(link) = &check.link else { continue };
-            let lacking: Vec<&str> =
-                statements.iter().filter(|(_, text)| !anchors(text).any(|a| a == link)).map(|(l, _)| l.as_str()).collect();
+            let lacking: Vec<&str> = statements
+                .iter()
+                .filter(|(_, text)| !anchors(text).any(|a| a == link))
+                .map(|(l, _)| l.as_str())
+                .collect();
             if lacking.is_empty() {
                 continue;
             }
             let path = top.to("scenarios").to(i).to("checks").to(j).to("link");
-            let near = statements.get(lacking[0]).and_then(|text| nearest(link, anchors(text)));
+            let near = statements
+                .get(lacking[0])
+                .and_then(|text| nearest(link, anchors(text)));
             let mend = near.map_or_else(
                 || format!("add `<a id=\"{link}\"></a>` before the heading that it should lead to"),
                 |near| format!("did you mean `{near}`?"),
             );
-            add(path, format!("no anchor `{link}` in the statement ({})", lacking.join(", ")), mend);
+            add(
+                path,
+                format!(
+                    "no anchor `{link}` in the statement ({})",
+                    lacking.join(", ")
+                ),
+                mend,
+            );
         }
     }
     flaws
@@ -262,7 +346,10 @@ fn misfits(task: &Task, folder: &str, statements: &Text) -> Vec<Flaw> {
 
 /// Explicit anchors of a statement: `<a id="limit"></a>`.
 fn anchors(text: &str) -> impl Iterator<Item = &str> {
-    text.split("<a id=\"").skip(1).filter_map(|rest| rest.split_once('"')).map(|(id, _)| id)
+    text.split("<a id=\"")
+        .skip(1)
+        .filter_map(|rest| rest.split_once('"'))
+        .map(|(id, _)| id)
 }
 
 fn digest(files: &Files) -> String {
@@ -274,7 +361,10 @@ fn digest(files: &Files) -> String {
             hash.update(part);
         }
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hash.finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// Each pack behind all that it comes after, else by name; a circle is broken at its first name.
@@ -282,7 +372,12 @@ fn ordered(mut left: Vec<Pack>) -> Vec<Pack> {
     left.sort_by(|a, b| a.task.task.cmp(&b.task.task));
     let mut path: Vec<Pack> = Vec::with_capacity(left.len());
     while !left.is_empty() {
-        let waits = |pack: &Pack| pack.task.after.iter().any(|name| left.iter().any(|p| p.task.task == *name));
+        let waits = |pack: &Pack| {
+            pack.task
+                .after
+                .iter()
+                .any(|name| left.iter().any(|p| p.task.task == *name))
+        };
         let next = left.iter().position(|pack| !waits(pack)).unwrap_or(0);
         path.push(left.remove(next));
     }
@@ -315,10 +410,17 @@ mod tests {
         assert_eq!(library.names().expect("names"), ["crawler", "fetcher"]);
         assert_eq!(library.find("fetcher").expect("pack").task.task, "fetcher");
         match library.find("fethcer") {
-            Err(PackError::Unknown { near: Some(near), .. }) => assert_eq!(near, "fetcher"),
+            Err(PackError::Unknown {
+                near: Some(near), ..
+            }) => assert_eq!(near, "fetcher"),
             other => panic!("{other:?}"),
         }
-        let names: Vec<String> = library.path().expect("path").into_iter().map(|p| p.task.task).collect();
+        let names: Vec<String> = library
+            .path()
+            .expect("path")
+            .into_iter()
+            .map(|p| p.task.task)
+            .collect();
         assert_eq!(names, ["fetcher", "crawler"]);
     }
 
@@ -342,7 +444,10 @@ mod tests {
         let dir = tempfile::tempdir().expect("dir");
         let folder = write(dir.path(), "fetcher", "", "limits");
         let error = open(&folder).expect_err("flaw").to_string();
-        assert!(error.contains("no anchor `limits`") && error.contains("did you mean `limit`?"), "{error}");
+        assert!(
+            error.contains("no anchor `limits`") && error.contains("did you mean `limit`?"),
+            "{error}"
+        );
         assert!(error.contains("task.yaml:14:"), "{error}");
     }
 
@@ -352,14 +457,22 @@ mod tests {
         let folder = write(dir.path(), "fetcher", "", "limit");
         let other = dir.path().join("other");
         fs::rename(folder, &other).expect("rename");
-        assert!(open(&other).expect_err("flaw").to_string().contains("its folder `other`"));
+        assert!(
+            open(&other)
+                .expect_err("flaw")
+                .to_string()
+                .contains("its folder `other`")
+        );
     }
 
     #[test]
     fn what_is_no_pack_is_said() {
         let dir = tempfile::tempdir().expect("dir");
         assert!(matches!(open(dir.path()), Err(PackError::NoPack { .. })));
-        assert!(matches!(open(&dir.path().join("none")), Err(PackError::Read { .. })));
+        assert!(matches!(
+            open(&dir.path().join("none")),
+            Err(PackError::Read { .. })
+        ));
         let library = Library::Folder(dir.path().to_owned());
         assert!(matches!(library.names(), Err(PackError::NoPacks { .. })));
         let folder = write(dir.path(), "fetcher", "", "limit");
@@ -372,7 +485,13 @@ mod tests {
         let dir = tempfile::tempdir().expect("dir");
         write(dir.path(), "a", "b", "limit");
         write(dir.path(), "b", "a", "limit");
-        assert_eq!(Library::Folder(dir.path().to_owned()).path().expect("path").len(), 2);
+        assert_eq!(
+            Library::Folder(dir.path().to_owned())
+                .path()
+                .expect("path")
+                .len(),
+            2
+        );
     }
 
     /// Every pack that is shipped is right; the tests of other modules rely on them.

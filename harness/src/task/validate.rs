@@ -39,7 +39,9 @@ pub(crate) fn flaws(task: &Task) -> Vec<Flaw> {
             let at = at.to("checks").to(j);
             found.name(&at.to("check"), "check", &check.check, &mut checks);
             found.check(&at, scenario, check);
-            found.paired(&at, task, scenario, &check.rule);
+            for rule in parts(&check.rule) {
+                found.paired(&at, task, scenario, rule);
+            }
         }
     }
     found.0
@@ -194,6 +196,7 @@ impl Flaws {
             ("memory_mib", limits.memory_mib, 1 << 20),
             ("processes", limits.processes, 1 << 20),
             ("descriptors", limits.descriptors, 1 << 20),
+            ("requests", limits.requests, 1 << 30),
             ("output_bytes", limits.output_bytes, 1 << 30),
             ("file_mib", limits.file_mib, 1 << 20),
             ("wall_s", limits.wall_s, 3600),
@@ -455,17 +458,28 @@ impl Flaws {
                 "give from 0 to 1000",
             );
         }
-        let rule = at.to("rule");
-        for (steps, amount) in amounts(&check.rule) {
-            let path = steps.iter().fold(rule.clone(), |path, key| path.to(*key));
+        self.rule(&at.to("rule"), scenario, &check.rule);
+    }
+
+    fn rule(&mut self, at: &Path, scenario: &Scenario, rule: &Rule) {
+        for (steps, amount) in amounts(rule) {
+            let path = steps.iter().fold(at.clone(), |path, key| path.to(*key));
             self.amount(&path, scenario, amount);
         }
         let has = |wanted: fn(&Step) -> bool| scenario.script.iter().any(wanted);
-        match &check.rule {
+        match rule {
+            Rule::All(rules) if rules.is_empty() => {
+                self.help(at, "nothing to judge", "name the rules that must hold");
+            }
+            Rule::All(rules) => {
+                for (i, rule) in rules.iter().enumerate() {
+                    self.rule(&at.to("all").to(i), scenario, rule);
+                }
+            }
             Rule::Refills(_) if !has(|s| matches!(s, Step::Release(_))) => {
                 let mend = "add `- release: { count: 1 }` while work is left";
                 self.help(
-                    &rule,
+                    at,
                     "the script lets nothing go that could be refilled",
                     mend,
                 );
@@ -474,7 +488,7 @@ impl Flaws {
                 if !has(|s| matches!(s, Step::Exit)) =>
             {
                 self.help(
-                    &rule,
+                    at,
                     "the script doesn't wait for the submission's end",
                     "end the script with `- exit`",
                 );
@@ -482,7 +496,7 @@ impl Flaws {
             Rule::NotStalled(_) if !holds(scenario) => {
                 let mend = "add entries with `answer: stuck`, or a gate";
                 self.help(
-                    &rule,
+                    at,
                     "this world holds no answers that could stall the others",
                     mend,
                 );
@@ -499,12 +513,16 @@ impl Flaws {
             _ => return,
         };
         let reached = task.scenarios.iter().any(|other| {
-            other.checks.iter().any(|check| match &check.rule {
-                Rule::Reaches(reaches) => bound.is_none_or(|bound| {
-                    other.scenario == scenario.scenario || reaches.in_flight == *bound
-                }),
-                _ => false,
-            })
+            other
+                .checks
+                .iter()
+                .flat_map(|check| parts(&check.rule))
+                .any(|rule| match rule {
+                    Rule::Reaches(reaches) => bound.is_none_or(|bound| {
+                        other.scenario == scenario.scenario || reaches.in_flight == *bound
+                    }),
+                    _ => false,
+                })
         });
         if !reached {
             let mend = "add a check with `rule: { reaches: … }` of the same bound to this task";
@@ -544,7 +562,15 @@ fn holds(scenario: &Scenario) -> bool {
     })
 }
 
-/// Amounts of a rule, by their keys within it.
+/// The single rules that a rule is made of.
+fn parts(rule: &Rule) -> Vec<&Rule> {
+    match rule {
+        Rule::All(rules) => rules.iter().flat_map(parts).collect(),
+        one => vec![one],
+    }
+}
+
+/// Amounts of a single rule, by their keys within it.
 fn amounts(rule: &Rule) -> Vec<(Vec<&'static str>, &Amount)> {
     match rule {
         Rule::Reaches(bound) => vec![(vec!["reaches", "in_flight"], &bound.in_flight)],
@@ -559,7 +585,8 @@ fn amounts(rule: &Rule) -> Vec<(Vec<&'static str>, &Amount)> {
         | Rule::NotStalled(_)
         | Rule::Exits(_)
         | Rule::PrintsResults(_)
-        | Rule::RefusesArguments(_) => Vec::new(),
+        | Rule::RefusesArguments(_)
+        | Rule::All(_) => Vec::new(),
     }
 }
 
