@@ -9,3 +9,6 @@ pub mod report;
 pub mod arena;
 pub mod world;
 pub mod submission;
+pub mod store;
+pub mod grade;
+pub mod cli;
