@@ -27,6 +27,7 @@ pub use status::{Ending, Status};
 
 mod accounts;
 pub mod child;
+mod clients;
 pub mod handle;
 pub mod look;
 mod script;
