@@ -26,3 +26,14 @@ pub use limits::Limits;
 pub use seal::{SealError, Sealed, seal};
 pub use spawn::{Gate, Launch, Program, SpawnError, spawn};
 pub use status::{Ending, Status};
+
+mod accounts;
+pub mod child;
+pub mod handle;
+pub mod look;
+mod script;
+pub mod settle;
+mod stage;
+mod streams;
+mod timer;
+mod watchdog;
