@@ -1,7 +1,6 @@
 //! gradus: runs student programs against a mock world and scores their correctness and concurrency
 //! by cause. Data flows one way: task → plan → arena and world → evidence → checks → score → report.
 
-pub mod arena;
 pub mod evidence;
 pub mod plan;
 pub mod task;
