@@ -1,8 +1,9 @@
 //! gradus: runs student programs against a mock world and scores their correctness and concurrency
 //! by cause. Data flows one way: task → plan → arena and world → evidence → checks → score → report.
 
+pub mod check;
 pub mod evidence;
 pub mod plan;
-pub mod task;
-pub mod check;
 pub mod report;
+pub mod task;
+pub mod world;
