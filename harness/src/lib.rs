@@ -6,3 +6,6 @@ pub mod plan;
 pub mod task;
 pub mod check;
 pub mod report;
+pub mod arena;
+pub mod world;
+pub mod submission;

@@ -1,1 +1,3 @@
-fn main(){}
+fn main() {
+    if let Err(e) = gradus::arena::child::main() { eprintln!("{e}"); std::process::exit(1); }
+}

@@ -72,12 +72,17 @@ pub enum Event {
     /// A client handed bytes to its kernel; `total` so far.
     ClientSent { client: u32, total: u64 },
     /// A client received bytes; `total` so far, all as expected unless a mismatch was recorded.
-    ClientReceived { client: u32, total: u64 },
+    /// `unraised` counts ASCII letters that came back as they were sent instead of upper-cased.
+    ClientReceived { client: u32, total: u64, unraised: u64 },
+    /// A client has sent everything and half-closed its connection.
+    ClientFinished { client: u32 },
     /// The first byte that differs from what the contract says must come back.
     ClientMismatch { client: u32, at: u64, expected: String, got: String },
     /// A client's connection ended (for reading).
     ClientEnd { client: u32, how: ClientEnding },
 
+    /// The submission could not be started (its command isn't there, isn't executable…).
+    NotStarted { why: String },
     /// The submission printed. Kept up to the plan's bound for each stream.
     Output { stream: Stream, #[serde(flatten)] data: Bytes },
     /// More output than is kept; `bytes` is the number dropped in all, said once at the end.
@@ -245,8 +250,10 @@ pub struct Settled {
     pub in_flight: u32,
     pub parked: u32,
     pub held: u32,
-    /// Bytes that wait unread in the submission's ends of the origin's connections.
-    pub unread: u64,
+    /// Bytes that wait unread in the submission's ends of the origin's connections; absent where the
+    /// host doesn't tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unread: Option<u64>,
     /// Open connections to the origin that have never carried a request.
     pub unused: u32,
     /// Processor time of the tree so far.

@@ -1,5 +1,7 @@
 //! Evidence: the numbered, typed events of one run, and their file form (JSON lines).
 
 mod event;
+pub mod reader;
+pub mod writer;
 
 pub use event::*;

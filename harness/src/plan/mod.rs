@@ -1,6 +1,13 @@
 //! The plan of one run: a scenario with one parameter set and a seed, expanded to everything that the
 //! arena needs and that a check may refer to. Holds no path of the host.
 
+pub mod body;
+pub mod expand;
+pub mod seed;
+
+pub use body::{body, digest};
+pub use expand::{PlanError, expand};
+
 use serde::{Deserialize, Serialize};
 
 use crate::task::amount::{Amount, AmountError};
@@ -44,6 +51,17 @@ pub struct Item {
     pub body: u64,
     /// Lines of the list that hold this item.
     pub listed: u32,
+}
+
+impl Item {
+    /// Path that a redirect of this item leads to; such pages are in no list.
+    pub fn redirect_target(&self) -> Option<String> {
+        match self.answer {
+            Answer::Redirect => Some(format!("/there/{:016x}", self.body)),
+            Answer::RedirectLoop => Some(self.path.clone()),
+            _ => None,
+        }
+    }
 }
 
 impl Plan {

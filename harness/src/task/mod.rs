@@ -4,6 +4,7 @@ pub mod amount;
 pub mod model;
 pub mod rule;
 pub mod script;
+pub mod swarm;
 pub mod world;
 
 pub use amount::{Amount, Params, Value};

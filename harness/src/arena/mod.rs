@@ -1,0 +1,37 @@
+//! Where a run takes place: processes, namespaces, limits, the syscall gate and observation.
+//!
+//! The arena process is this program run anew. It calls [`seal`] first, with one thread and before
+//! any runtime, and then [`spawn`], as often as it wants.
+
+pub mod config;
+#[cfg(test)]
+mod drill;
+pub mod filter;
+mod init;
+pub mod limits;
+mod program;
+mod root;
+pub mod seal;
+pub mod spawn;
+pub mod status;
+mod sys;
+pub mod toolchain;
+pub mod user;
+pub mod wall;
+
+pub use config::{Config, Paths};
+pub use limits::Limits;
+pub use seal::{SealError, Sealed, seal};
+pub use spawn::{Gate, Launch, Program, SpawnError, spawn};
+pub use status::{Ending, Status};
+
+mod accounts;
+pub mod child;
+pub mod handle;
+pub mod look;
+mod script;
+pub mod settle;
+mod stage;
+mod streams;
+mod timer;
+mod watchdog;

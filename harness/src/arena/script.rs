@@ -1,0 +1,159 @@
+//! Runs the steps of a script: waits, lets go, acts, and records what each step came to.
+
+use std::time::{Duration, Instant};
+
+use super::settle::{Patience, Seen, watch};
+use super::stage::Stage;
+use crate::evidence::{Event, Settled, StepOutcome};
+use crate::task::amount::AmountError;
+use crate::world::ledger::Pick;
+use crate::task::script::{Condition, Release, Step};
+
+/// While settling on purpose, a hold stays brief: a program's own time-outs may be as short as a second.
+const SETTLE_TIMER: Duration = Duration::from_millis(250);
+/// Before saying "what I wait for can't come", timers up to this are waited out.
+const UNTIL_TIMER: Duration = Duration::from_secs(1);
+/// A program that doesn't settle is not waited for longer than this when settling is all that is wanted.
+const SETTLE_IDLE: Duration = Duration::from_secs(5);
+const SETTLE_SPIN: Duration = Duration::from_secs(1);
+const UNTIL_SPIN: Duration = Duration::from_secs(10);
+
+impl Stage {
+    /// Runs the whole script. Stops early, with the remaining steps unsaid, once the run's time is over.
+    ///
+    /// # Errors
+    /// When the pack names an unknown parameter (it was validated, so this is a harness fault).
+    pub async fn play(&self) -> Result<(), AmountError> {
+        for (index, step) in self.plan.script.iter().enumerate() {
+            let outcome = self.step(step).await?;
+            self.recorder.record(Event::Step { step: index as u32, outcome });
+            if Instant::now() >= self.deadline {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs one step.
+    async fn step(&self, step: &Step) -> Result<StepOutcome, AmountError> {
+        Ok(match step {
+            Step::Settle => {
+                let patience = Patience {
+                    timer: SETTLE_TIMER,
+                    idle: SETTLE_IDLE.min(self.idle()),
+                    spin: SETTLE_SPIN,
+                    until: self.deadline,
+                };
+                match self.observe(patience, || false).await {
+                    StepOutcome::Stuck => StepOutcome::Reached,
+                    other => other,
+                }
+            }
+            Step::Until(condition) => {
+                let goal = self.goal(condition)?;
+                self.observe(self.patience(UNTIL_TIMER), || self.holds_for(&goal)).await
+            }
+            Step::Exit => {
+                match self.observe(self.patience(self.idle()), || false).await {
+                    StepOutcome::Exited => StepOutcome::Reached,
+                    other => other,
+                }
+            }
+            Step::Release(release) => self.release(release)?,
+            Step::Open => {
+                self.ledger.open();
+                StepOutcome::Reached
+            }
+            Step::Signal(name) => self.signal(name),
+            Step::Measure(label) => {
+                self.measure(label);
+                StepOutcome::Reached
+            }
+        })
+    }
+
+    fn patience(&self, timer: Duration) -> Patience {
+        Patience { timer, idle: self.idle(), spin: UNTIL_SPIN, until: self.deadline }
+    }
+
+    fn idle(&self) -> Duration {
+        Duration::from_secs(self.plan.limits.idle_s)
+    }
+
+    /// Watches, and records what was seen where it isn't the goal.
+    async fn observe(&self, patience: Patience, goal: impl FnMut() -> bool) -> StepOutcome {
+        let mut looker = self.looker.take();
+        let seen = watch(self, looker.as_mut(), patience, goal).await;
+        let outcome = match &seen {
+            Seen::Goal => StepOutcome::Reached,
+            Seen::Exited => StepOutcome::Exited,
+            Seen::Settled { grade, timer, look } => {
+                let (root, worked) = match looker.as_mut() {
+                    Some(l) => (l.root(), l.worked(look)),
+                    None => (0, 0),
+                };
+                let counts = self.ledger.counts();
+                self.recorder.record(Event::Settled(Settled {
+                    grade: *grade,
+                    timer_ns: timer.map(|t| t.as_nanos() as u64),
+                    processes: look.processes,
+                    threads: look.alive(root),
+                    in_flight: counts.in_flight as u32,
+                    parked: counts.parked as u32,
+                    held: 0,
+                    unread: self.serving.as_ref().and_then(|s| s.queues().unread),
+                    unused: counts.unused as u32,
+                    cpu_ns: look.run_ns(),
+                    working_threads: worked,
+                }));
+                StepOutcome::Stuck
+            }
+            Seen::GaveUp(why) => {
+                self.recorder.record(Event::GaveUp { settled: false, why: (*why).to_owned() });
+                StepOutcome::GaveUp
+            }
+        };
+        self.looker.replace(looker);
+        outcome
+    }
+
+    fn goal(&self, condition: &Condition) -> Result<Goal, AmountError> {
+        let value = |amount: &Option<_>| amount.as_ref().map(|a| self.plan.amount(a)).transpose();
+        Ok(Goal {
+            in_flight: value(&condition.in_flight)?,
+            parked: value(&condition.parked)?,
+            parked_at_body: value(&condition.parked_at_body)?,
+            requests: value(&condition.requests)?,
+            answered: value(&condition.answered)?,
+            lines: value(&condition.lines)?,
+        })
+    }
+
+    fn holds_for(&self, goal: &Goal) -> bool {
+        let counts = self.ledger.counts();
+        let least = |wanted: Option<u64>, now: u64| wanted.is_none_or(|w| now >= w);
+        least(goal.in_flight, counts.in_flight)
+            && least(goal.parked, counts.parked)
+            && least(goal.parked_at_body, counts.parked_at_body)
+            && least(goal.requests, counts.requests)
+            && least(goal.answered, counts.answered)
+            && least(goal.lines, self.lines())
+    }
+
+    fn release(&self, release: &Release) -> Result<StepOutcome, AmountError> {
+        let count = release.count.as_ref().map(|a| self.plan.amount(a)).transpose()?;
+        let spare = release.spare.as_ref().map(|a| self.plan.amount(a)).transpose()?.unwrap_or(0);
+        let pick = Pick { count, order: release.order, at: release.at, spare };
+        let let_go = self.ledger.release(&pick);
+        Ok(if let_go.is_empty() { StepOutcome::Idle } else { StepOutcome::Reached })
+    }
+}
+
+struct Goal {
+    in_flight: Option<u64>,
+    parked: Option<u64>,
+    parked_at_body: Option<u64>,
+    requests: Option<u64>,
+    answered: Option<u64>,
+    lines: Option<u64>,
+}

@@ -1,0 +1,382 @@
+//! Starts init and the program in a sealed arena, and ends them.
+
+use std::collections::BTreeMap;
+use std::ffi::CString;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::pipe::PipeFlags;
+use rustix::process::{PidfdFlags, WaitId, WaitIdOptions};
+
+use super::filter::Filter;
+use super::limits::{Limits, Prepared};
+use super::program::{Start, Strings};
+use super::seal::Sealed;
+use super::status::{self, Kind, Stage, Status, Wire};
+use super::{init, sys};
+use crate::evidence::Tier;
+
+pub use super::filter::Gate;
+
+/// What to start.
+#[derive(Debug, Clone, Default)]
+pub struct Launch {
+    /// The program and its arguments. A name without a slash is looked for on the program's `PATH`,
+    /// a relative path from the work folder.
+    pub argv: Vec<String>,
+    /// Added to the arena's environment, or put in its place.
+    pub env: BTreeMap<String, String>,
+    /// Folder to start in, as the program sees it; absent: the work folder.
+    pub folder: Option<PathBuf>,
+    pub limits: Limits,
+    pub gate: Gate,
+}
+
+/// A started program. Dropping it ends it with all its descendants.
+#[derive(Debug)]
+pub struct Program {
+    /// Process ids as this process sees them.
+    pub init_pid: i32,
+    pub pid: i32,
+    pub init: OwnedFd,
+    pub pidfd: OwnedFd,
+    /// Our ends of the program's streams.
+    pub stdin: Option<OwnedFd>,
+    pub stdout: OwnedFd,
+    pub stderr: OwnedFd,
+    /// Readable when init has something to say, see [`Program::next_status`].
+    pub status: OwnedFd,
+    /// The descriptor on which held calls are heard of, with [`Gate::Files`].
+    pub notify: Option<OwnedFd>,
+    ended: bool,
+}
+
+/// Why a program didn't start.
+#[derive(Debug, thiserror::Error)]
+pub enum SpawnError {
+    #[error("there is no command to run")]
+    Empty,
+    #[error("`{0}` holds a null byte")]
+    Null(String),
+    #[error("`{command}` was not found (looked in {}); name a program that exists, or build it first", looked.join(", "))]
+    NotFound { command: String, looked: Vec<String> },
+    #[error("`{command}` is not executable; run `chmod +x` on it, or name its interpreter in `run`")]
+    NotExecutable { command: String },
+    #[error("the interpreter that the first line of `{command}` names does not exist here; mend its `#!` line (a Windows line end there counts as part of the name)")]
+    NoInterpreter { command: String },
+    #[error("`{command}` is neither a program for this machine nor a script with a `#!` line; add one such as `#!/usr/bin/env python3`")]
+    BadFormat { command: String },
+    #[error("`{command}` can't be run: {source}")]
+    Execute { command: String, source: io::Error },
+    #[error("the folder `{}` can't be entered: {source}", folder.display())]
+    Folder { folder: PathBuf, source: io::Error },
+    /// The host's or the harness's fault, never the submission's.
+    #[error("the arena could not start a program ({step}): {source}")]
+    Host { step: String, source: io::Error },
+}
+
+impl SpawnError {
+    /// The submission can be blamed: its command is at fault.
+    pub fn is_submission(&self) -> bool {
+        !matches!(self, SpawnError::Host { .. })
+    }
+}
+
+fn host(step: impl Into<String>) -> impl FnOnce(io::Error) -> SpawnError {
+    let step = step.into();
+    move |source| SpawnError::Host { step, source }
+}
+
+/// Starts a program. Returns once it runs: its exec has happened, and its gate is in place.
+pub fn spawn(sealed: &Sealed, launch: &Launch) -> Result<Program, SpawnError> {
+    let command = launch.argv.first().filter(|name| !name.is_empty()).ok_or(SpawnError::Empty)?;
+    let mut env = sealed.env.clone();
+    env.extend(launch.env.clone());
+    let places = places(command, env.get("PATH").map_or("", String::as_str), &sealed.paths.work);
+    let folder = launch.folder.as_deref().unwrap_or(&sealed.paths.work);
+
+    let pipe = || rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(|e| host("making pipes")(e.into()));
+    let (in_read, in_write) = pipe()?;
+    let (out_read, out_write) = pipe()?;
+    let (err_read, err_write) = pipe()?;
+    let (boot, boot_child) = pair().map_err(host("making sockets"))?;
+    let (status, status_child) = pair().map_err(host("making sockets"))?;
+    rustix::net::sockopt::set_socket_passcred(&boot, true).map_err(|e| host("asking for ids")(e.into()))?;
+
+    let walled = sealed.tier != Tier::Portable;
+    let filter = Filter { gate: launch.gate, deny_trace: sealed.tier == Tier::Reduced };
+    let start = Start {
+        sealed: sealed.root.is_some(),
+        places: strings(&places)?,
+        argv: Strings::new(strings(&launch.argv)?),
+        env: Strings::new(strings(env.iter().map(|(name, value)| format!("{name}={value}")))?),
+        folder: string(&folder.to_string_lossy())?,
+        streams: [&in_read, &out_write, &err_write].map(AsRawFd::as_raw_fd),
+        boot: boot_child.as_raw_fd(),
+        status: status_child.as_raw_fd(),
+        groups: sealed.groups.iter().map(AsRawFd::as_raw_fd).collect(),
+        user: sealed.user,
+        last_capability: last_capability(),
+        limits: Prepared::new(&launch.limits, sealed.own_user),
+        wall: sealed.wall.as_ref().map(AsRawFd::as_raw_fd),
+        filter: walled.then(|| filter.assemble()),
+        listen: walled && launch.gate == Gate::Files,
+        processors: launch.limits.cpus.and_then(super::limits::processors),
+    };
+    if let Some(root) = &sealed.root {
+        // The copy of our namespace that init gets has its own mounts; only this folder is carried over.
+        rustix::process::fchdir(root).map_err(|e| host("entering the root")(e.into()))?;
+    }
+    let flags = if start.sealed { libc::CLONE_NEWPID | libc::CLONE_NEWNS } else { 0 };
+    let mask = sys::block_signals();
+    // Safety: the child goes to `init::run`, which keeps to async-signal-safe calls and never returns.
+    let cloned = unsafe { sys::clone(flags as u64) };
+    if let Ok(None) = cloned {
+        init::run(&start);
+    }
+    sys::restore_signals(mask);
+    let Some((init_pid, init)) = cloned.map_err(host("making init"))? else {
+        unreachable!("the child never returns")
+    };
+    drop((in_read, out_write, err_write, boot_child, status_child));
+
+    let mut begun = Begun { init: Some(init), pid: None, notify: None };
+    begun.follow(&boot).map_err(|failed| failed.explain(command, folder, &places))?;
+    let Some((pid, pidfd)) = begun.pid.take() else {
+        return Err(host("waiting for the program")(io::ErrorKind::UnexpectedEof.into()));
+    };
+    let Some(init) = begun.init.take() else { unreachable!("only taken here") };
+    Ok(Program {
+        init_pid,
+        pid,
+        init,
+        pidfd,
+        stdin: Some(in_write),
+        stdout: out_read,
+        stderr: err_read,
+        status,
+        notify: begun.notify.take(),
+        ended: false,
+    })
+}
+
+/// A start that is under way. Dropping it ends init.
+struct Begun {
+    init: Option<OwnedFd>,
+    pid: Option<(i32, OwnedFd)>,
+    notify: Option<OwnedFd>,
+}
+
+enum Failed {
+    Child(u32, i32),
+    Here(io::Error),
+}
+
+impl Begun {
+    /// Reads what the start tells until the exec closes the socket.
+    fn follow(&mut self, boot: &OwnedFd) -> Result<(), Failed> {
+        loop {
+            let Some(news) = receive(boot).map_err(Failed::Here)? else { return Ok(()) };
+            self.notify = news.listener.or(self.notify.take());
+            let wire = news.wire;
+            if wire.kind == Kind::Failed as u32 {
+                return Err(Failed::Child(wire.a, wire.b as i32));
+            }
+            if wire.kind == Kind::Hello as u32 {
+                let pid = rustix::process::Pid::from_raw(news.pid);
+                let open = |pid| rustix::process::pidfd_open(pid, PidfdFlags::empty());
+                let pidfd = pid.ok_or(rustix::io::Errno::SRCH).and_then(open);
+                self.pid = Some((news.pid, pidfd.map_err(|e| Failed::Here(e.into()))?));
+            }
+        }
+    }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        if let Some(init) = &self.init {
+            let _ = rustix::process::pidfd_send_signal(init, rustix::process::Signal::KILL);
+            let _ = rustix::process::waitid(WaitId::PidFd(init.as_fd()), WaitIdOptions::EXITED);
+        }
+    }
+}
+
+impl Failed {
+    fn explain(self, command: &str, folder: &Path, places: &[String]) -> SpawnError {
+        let command = command.to_owned();
+        let (number, errno) = match self {
+            Failed::Here(source) => return host("waiting for the program")(source),
+            Failed::Child(number, errno) => (number, errno),
+        };
+        let source = io::Error::from_raw_os_error(errno);
+        match (Stage::from_wire(number), errno) {
+            (Some(Stage::Interpreter), _) => SpawnError::NoInterpreter { command },
+            (Some(Stage::Execute), libc::ENOENT | libc::ENOTDIR) => {
+                SpawnError::NotFound { command, looked: places.to_vec() }
+            }
+            (Some(Stage::Execute), libc::EACCES) => SpawnError::NotExecutable { command },
+            (Some(Stage::Execute), libc::ENOEXEC) => SpawnError::BadFormat { command },
+            (Some(Stage::Execute), _) => SpawnError::Execute { command, source },
+            (Some(Stage::Folder), _) => SpawnError::Folder { folder: folder.to_owned(), source },
+            (Some(stage), _) => host(format!("{stage:?}").to_lowercase())(source),
+            (None, _) => host("an unknown step")(source),
+        }
+    }
+}
+
+impl Program {
+    /// What init has to say next, without waiting. `Ok(None)` when there is nothing now.
+    /// An error of kind `UnexpectedEof` when init is gone: everything of the program is.
+    pub fn next_status(&self) -> io::Result<Option<Status>> {
+        let mut buffer = [0u8; status::SIZE];
+        loop {
+            let flags = rustix::net::RecvFlags::DONTWAIT;
+            match rustix::net::recv(&self.status, &mut buffer[..], flags) {
+                Ok((_, 0)) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok((_, got)) => match Status::from_bytes(&buffer[..got]) {
+                    Some(status) => return Ok(Some(status)),
+                    None => continue,
+                },
+                Err(rustix::io::Errno::AGAIN) => return Ok(None),
+                Err(rustix::io::Errno::INTR) => continue,
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Sends a signal to the program's own process. False when it has already ended.
+    pub fn signal(&self, signal: i32) -> io::Result<bool> {
+        let target = self.pidfd.as_raw_fd();
+        // Safety: plain numbers and no further information.
+        let ret = unsafe {
+            libc::syscall(libc::SYS_pidfd_send_signal, target, signal, std::ptr::null::<u8>(), 0)
+        };
+        match sys::check(ret) {
+            Ok(_) => Ok(true),
+            Err(error) if error.raw_os_error() == Some(libc::ESRCH) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Ends the program and all its descendants at once, stopped or held ones too, and waits until
+    /// they are gone; at most ten seconds, then it is the host's fault.
+    pub fn kill(&mut self) -> io::Result<()> {
+        if self.ended {
+            return Ok(());
+        }
+        // A listener that is let go fails the held calls, so that nothing waits for us.
+        self.notify = None;
+        rustix::process::pidfd_send_signal(&self.init, rustix::process::Signal::KILL)?;
+        wait_end(&self.init, Duration::from_secs(10))?;
+        self.ended = true;
+        Ok(())
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.kill();
+    }
+}
+
+/// Waits until the process of this pidfd, a child of ours, ends, and reaps it.
+fn wait_end(pidfd: &OwnedFd, limit: Duration) -> io::Result<()> {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let timeout = Timespec { tv_sec: limit.as_secs() as i64, tv_nsec: limit.subsec_nanos().into() };
+    loop {
+        let mut one = [PollFd::new(pidfd, PollFlags::IN)];
+        match poll(&mut one, Some(&timeout)) {
+            Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
+            Ok(_) => break,
+            Err(rustix::io::Errno::INTR) => continue,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    match rustix::process::waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED) {
+        // Reaped by somebody else, who may wait for any child.
+        Err(rustix::io::Errno::CHILD) => Ok(()),
+        other => Ok(other.map(drop)?),
+    }
+}
+
+/// Where to look for a command, in order.
+fn places(command: &str, path: &str, work: &Path) -> Vec<String> {
+    if command.contains('/') {
+        return vec![work.join(command).to_string_lossy().into_owned()];
+    }
+    let entries = path.split(':').filter(|entry| entry.starts_with('/'));
+    entries.map(|entry| format!("{}/{command}", entry.trim_end_matches('/'))).collect()
+}
+
+/// A pair of connected sockets that keep the bounds of what was sent.
+fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+    Ok(socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?)
+}
+
+struct News {
+    wire: Wire,
+    /// Sender, as this process sees it.
+    pid: i32,
+    listener: Option<OwnedFd>,
+}
+
+/// One record of a start with what the kernel added; none at the end.
+fn receive(boot: &OwnedFd) -> io::Result<Option<News>> {
+    let mut bytes = [0u8; status::SIZE];
+    let mut control = [0u64; 16];
+    let mut part = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: bytes.len() };
+    let (mut pid, mut listener) = (0, None);
+    // Safety: the message points to locals that outlive the call; control messages are walked by the
+    // C library's macros and read unaligned.
+    let got = unsafe {
+        let mut message: libc::msghdr = std::mem::zeroed();
+        message.msg_iov = &raw mut part;
+        message.msg_iovlen = 1;
+        message.msg_control = control.as_mut_ptr().cast();
+        message.msg_controllen = size_of_val(&control);
+        let got = loop {
+            match sys::check(libc::recvmsg(boot.as_raw_fd(), &raw mut message, libc::MSG_CMSG_CLOEXEC) as _) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                got => break got?,
+            }
+        };
+        let mut head = libc::CMSG_FIRSTHDR(&raw const message);
+        while !head.is_null() {
+            let data = libc::CMSG_DATA(head);
+            match ((*head).cmsg_level, (*head).cmsg_type) {
+                (libc::SOL_SOCKET, libc::SCM_RIGHTS) => {
+                    let fd: RawFd = std::ptr::read_unaligned(data.cast());
+                    listener = Some(OwnedFd::from_raw_fd(fd));
+                }
+                (libc::SOL_SOCKET, libc::SCM_CREDENTIALS) => {
+                    pid = std::ptr::read_unaligned(data.cast::<libc::ucred>()).pid;
+                }
+                _ => {}
+            }
+            head = libc::CMSG_NXTHDR(&raw const message, head);
+        }
+        got as usize
+    };
+    if got == 0 {
+        return Ok(None);
+    }
+    let wire = Wire::from_bytes(&bytes[..got]).ok_or(io::ErrorKind::InvalidData)?;
+    Ok(Some(News { wire, pid, listener }))
+}
+
+/// Number of the last capability that this kernel knows.
+fn last_capability() -> u64 {
+    let text = std::fs::read_to_string("/proc/sys/kernel/cap_last_cap").unwrap_or_default();
+    text.trim().parse().unwrap_or(40)
+}
+
+fn strings<S: AsRef<str>>(list: impl IntoIterator<Item = S>) -> Result<Vec<CString>, SpawnError> {
+    list.into_iter().map(|text| string(text.as_ref())).collect()
+}
+
+fn string(text: &str) -> Result<CString, SpawnError> {
+    CString::new(text).map_err(|_| SpawnError::Null(text.to_owned()))
+}

@@ -1,0 +1,140 @@
+//! Kernel calls that neither std nor rustix has, or that must be made between fork and exec, where
+//! nothing may allocate, lock or unwind.
+
+use std::ffi::CStr;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+/// Turns a raw result into a value or the errno behind it.
+pub(super) fn check(ret: libc::c_long) -> io::Result<libc::c_long> {
+    if ret < 0 { Err(io::Error::last_os_error()) } else { Ok(ret) }
+}
+
+/// A clone without shared memory, by `clone3`: returns twice, as fork does.
+/// `Ok(None)` in the child, `Ok(Some((pid, pidfd)))` in the parent.
+///
+/// # Safety
+/// The child may only make async-signal-safe calls and must end by `_exit` or `execve`.
+pub(super) unsafe fn clone(flags: u64) -> io::Result<Option<(libc::pid_t, OwnedFd)>> {
+    let mut pidfd: libc::c_int = -1;
+    let args = libc::clone_args {
+        flags: flags | libc::CLONE_PIDFD as u64,
+        pidfd: (&raw mut pidfd) as u64,
+        child_tid: 0,
+        parent_tid: 0,
+        exit_signal: libc::SIGCHLD as u64,
+        stack: 0,
+        stack_size: 0,
+        tls: 0,
+        set_tid: 0,
+        set_tid_size: 0,
+        cgroup: 0,
+    };
+    // Safety: `args` is valid for the call and the kernel writes only `pidfd`.
+    let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw const args, size_of::<libc::clone_args>()) };
+    match check(pid)? {
+        0 => Ok(None),
+        // Safety: the kernel has just made this descriptor for us.
+        pid => Ok(Some((pid as libc::pid_t, unsafe { OwnedFd::from_raw_fd(pidfd) }))),
+    }
+}
+
+/// Sets attributes on a mount and, if `recursive`, on all beneath it (Linux 5.12).
+pub(super) fn mount_setattr(mount: BorrowedFd, recursive: bool, set: u64, clear: u64) -> io::Result<()> {
+    let attr = libc::mount_attr { attr_set: set, attr_clr: clear, propagation: 0, userns_fd: 0 };
+    let flags = libc::AT_EMPTY_PATH | if recursive { libc::AT_RECURSIVE } else { 0 };
+    // Safety: the path is a C string and `attr` is valid for the call.
+    let ret = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            mount.as_raw_fd(),
+            c"".as_ptr(),
+            flags,
+            &raw const attr,
+            size_of::<libc::mount_attr>(),
+        )
+    };
+    check(ret).map(drop)
+}
+
+/// Ends this process when its parent's thread ends. Must be set anew after each change of user.
+pub(super) fn die_with_parent() -> io::Result<()> {
+    prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as u64)
+}
+
+/// `prctl` with one argument.
+pub(super) fn prctl(option: libc::c_int, arg: u64) -> io::Result<()> {
+    // Safety: the options used here take plain numbers.
+    check(unsafe { libc::prctl(option, arg, 0u64, 0u64, 0u64) }.into()).map(drop)
+}
+
+/// Takes a user id and group id for good, without supplementary groups.
+/// Raw calls: the C library would address threads that a forked child doesn't have.
+pub(super) fn become_user(id: u32) -> io::Result<()> {
+    // Safety: plain numbers, and an empty list.
+    unsafe {
+        check(libc::syscall(libc::SYS_setgroups, 0, std::ptr::null::<libc::gid_t>()))?;
+        check(libc::syscall(libc::SYS_setresgid, id, id, id))?;
+        check(libc::syscall(libc::SYS_setresuid, id, id, id))?;
+    }
+    Ok(())
+}
+
+/// Writes all of `text` to an existing file without allocating; a short write is an error.
+pub(super) fn write_file(path: &CStr, text: &[u8]) -> io::Result<()> {
+    // Safety: a C string, and a buffer with its length.
+    unsafe {
+        let fd = check(libc::open(path.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC).into())? as RawFd;
+        let ret = check(libc::write(fd, text.as_ptr().cast(), text.len()) as libc::c_long);
+        libc::close(fd);
+        match ret? as usize == text.len() {
+            true => Ok(()),
+            false => Err(io::Error::from_raw_os_error(libc::EIO)),
+        }
+    }
+}
+
+/// Closes every descriptor from `first` to `last`, both included.
+pub(super) fn close_range(first: RawFd, last: RawFd) {
+    if first <= last {
+        // Safety: the caller owns this process's descriptors (a child that is about to exec or serve).
+        unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
+    }
+}
+
+/// All signals to their default, none blocked or all blocked.
+pub(super) fn reset_signals(block: bool) {
+    // Safety: the structures are valid for all bit patterns used; numbers the kernel refuses are ignored.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = libc::SIG_DFL;
+        for signal in 1..=64 {
+            libc::sigaction(signal, &raw const action, std::ptr::null_mut());
+        }
+        let mask: u64 = if block { !0 } else { 0 };
+        libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &raw const mask, 0usize, 8usize);
+    }
+}
+
+/// Blocks all signals for the calling thread; the mask before is given back to [`restore_signals`].
+pub(super) fn block_signals() -> u64 {
+    let (all, mut old) = (!0u64, 0u64);
+    // Safety: both masks have the kernel's size, 8 bytes.
+    unsafe {
+        libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &raw const all, &raw mut old, 8usize)
+    };
+    old
+}
+
+/// Puts a signal mask back.
+pub(super) fn restore_signals(old: u64) {
+    // Safety: the mask has the kernel's size, 8 bytes.
+    unsafe {
+        libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &raw const old, 0usize, 8usize);
+    }
+}
+
+/// The errno of the last failed call of this thread.
+pub(super) fn errno() -> i32 {
+    io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO)
+}

@@ -1,0 +1,165 @@
+//! Reading a run's evidence back, line by line, refusing what cannot be trusted.
+
+use std::io::{BufRead, Read};
+
+use super::{Event, FORMAT, Record};
+
+/// Longest line, bytes. The first one holds the whole plan.
+const LONGEST_LINE: u64 = 512 << 20;
+
+/// Why evidence was refused. Lines count from 1.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    #[error("line {line}: the evidence cannot be read: {source}")]
+    Io { line: u64, source: std::io::Error },
+    #[error(
+        "line {line}: not an evidence record: {source}; the file was changed or is no evidence"
+    )]
+    Syntax {
+        line: u64,
+        source: serde_json::Error,
+    },
+    #[error(
+        "line {line}: longer than {LONGEST_LINE} bytes; the file was changed or is no evidence"
+    )]
+    TooLong { line: u64 },
+    #[error("line 1: the evidence doesn't begin with its header (event `run`)")]
+    NoHeader,
+    #[error("line {line}: a second header; two runs seem to be in one file")]
+    SecondHeader { line: u64 },
+    #[error(
+        "line 1: evidence format {found}, but this gradus reads format {FORMAT}; use the gradus that wrote it"
+    )]
+    Format { found: u32 },
+    #[error("line {line}: event {found} where {expected} is due; the file has a gap")]
+    Gap {
+        line: u64,
+        expected: u64,
+        found: u64,
+    },
+    #[error("line {line}: time goes backwards")]
+    Backwards { line: u64 },
+    #[error("line {line}: more events after the end of the run")]
+    AfterEnd { line: u64 },
+}
+
+/// As much of the header as every version has.
+#[derive(serde::Deserialize)]
+struct FirstLine {
+    format: Option<u32>,
+}
+
+/// An iterator over the records of one run. It ends after the first error.
+pub struct Reader<R> {
+    source: R,
+    text: Vec<u8>,
+    line: u64,
+    expected: u64,
+    last: u64,
+    ended: bool,
+    stopped: bool,
+}
+
+impl<R: BufRead> Reader<R> {
+    /// A reader of the evidence of one run.
+    pub fn new(source: R) -> Reader<R> {
+        Reader {
+            source,
+            text: Vec::new(),
+            line: 0,
+            expected: 0,
+            last: 0,
+            ended: false,
+            stopped: false,
+        }
+    }
+
+    /// Whether the run's last event (`End`) was read: if not, the evidence is partial.
+    pub fn complete(&self) -> bool {
+        self.ended
+    }
+
+    fn step(&mut self) -> Result<Option<Record>, ReadError> {
+        self.text.clear();
+        self.line += 1;
+        let line = self.line;
+        (&mut self.source)
+            .take(LONGEST_LINE)
+            .read_until(b'\n', &mut self.text)
+            .map_err(|source| ReadError::Io { line, source })?;
+        if self.text.is_empty() {
+            return Ok(None);
+        }
+        if self.text.last() != Some(&b'\n') {
+            if self.text.len() as u64 == LONGEST_LINE {
+                return Err(ReadError::TooLong { line });
+            }
+            // The writer was cut off within this line: what came before still counts.
+            return Ok(None);
+        }
+        if line == 1 {
+            // Before the rest: the events of another version may not even parse.
+            let first: FirstLine = serde_json::from_slice(&self.text)
+                .map_err(|source| ReadError::Syntax { line, source })?;
+            match first.format {
+                Some(FORMAT) => {}
+                Some(found) => return Err(ReadError::Format { found }),
+                None => return Err(ReadError::NoHeader),
+            }
+        }
+        let record: Record = serde_json::from_slice(&self.text)
+            .map_err(|source| ReadError::Syntax { line, source })?;
+        self.check(&record)?;
+        Ok(Some(record))
+    }
+
+    fn check(&mut self, record: &Record) -> Result<(), ReadError> {
+        let line = self.line;
+        match (&record.event, line) {
+            (Event::Run(_), 1) => {}
+            (_, 1) => return Err(ReadError::NoHeader),
+            (Event::Run(_), _) => return Err(ReadError::SecondHeader { line }),
+            _ => {}
+        }
+        if self.ended {
+            return Err(ReadError::AfterEnd { line });
+        }
+        if record.n != self.expected {
+            return Err(ReadError::Gap {
+                line,
+                expected: self.expected,
+                found: record.n,
+            });
+        }
+        if record.t < self.last {
+            return Err(ReadError::Backwards { line });
+        }
+        self.expected += 1;
+        self.last = record.t;
+        self.ended = matches!(record.event, Event::End);
+        Ok(())
+    }
+}
+
+impl<R: BufRead> Iterator for Reader<R> {
+    type Item = Result<Record, ReadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.stopped {
+            return None;
+        }
+        let step = match self.step() {
+            Ok(None) if self.line == 1 => Err(ReadError::NoHeader),
+            other => other,
+        };
+        self.stopped = !matches!(step, Ok(Some(_)));
+        step.transpose()
+    }
+}
+
+/// All records of a run, and whether it is complete.
+pub fn read(source: impl BufRead) -> Result<(Vec<Record>, bool), ReadError> {
+    let mut reader = Reader::new(source);
+    let records = reader.by_ref().collect::<Result<_, _>>()?;
+    Ok((records, reader.complete()))
+}

@@ -1,0 +1,276 @@
+//! From a scenario and a seed to the plan of one run.
+
+use super::seed::{Dice, derive};
+use super::{Item, Plan};
+use crate::task::amount::{Amount, AmountError};
+use crate::task::world::{Answer, Framing, Origin, Placement};
+use crate::task::{Params, Scenario, Task};
+
+/// Most entries of a list, doubled lines included.
+pub const MOST_ITEMS: u64 = 1_000_000;
+/// Most hosts of an origin.
+pub const MOST_HOSTS: u16 = 64;
+/// Longest body, bytes.
+pub const LONGEST_BODY: u64 = 1 << 30;
+
+/// Why a scenario cannot be planned. All are mistakes in the task pack.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    #[error("scenario `{scenario}` has {sets} parameter set(s), so there is no set {set}")]
+    NoSuchSet {
+        scenario: String,
+        set: usize,
+        sets: usize,
+    },
+    #[error("scenario `{scenario}`: world.origin.{field}: {source}")]
+    Amount {
+        scenario: String,
+        field: &'static str,
+        source: AmountError,
+    },
+    #[error("scenario `{scenario}`: world.origin.hosts is {hosts}; use 1 to {MOST_HOSTS}")]
+    Hosts { scenario: String, hosts: u16 },
+    #[error("scenario `{scenario}`: the list would have {items} entries; use at most {MOST_ITEMS}")]
+    TooMany { scenario: String, items: u64 },
+    #[error(
+        "scenario `{scenario}`: world.origin.twice is {twice}, but there are only {pages} pages"
+    )]
+    Twice {
+        scenario: String,
+        twice: u64,
+        pages: u64,
+    },
+    #[error(
+        "scenario `{scenario}`: world.origin.size goes up to {size} bytes; use at most {LONGEST_BODY}"
+    )]
+    Size { scenario: String, size: u64 },
+    #[error("scenario `{scenario}`: {status} is no final HTTP status; use 200 to 599")]
+    Status { scenario: String, status: u16 },
+}
+
+/// The plan of the run of `scenario` with its parameter set number `set`. `seed` is that of the
+/// whole grading; each run gets one of its own, derived from it. Equal arguments give equal plans on
+/// every machine.
+pub fn expand(task: &Task, scenario: &Scenario, set: usize, seed: u64) -> Result<Plan, PlanError> {
+    let params = scenario.with.get(set).ok_or_else(|| PlanError::NoSuchSet {
+        scenario: scenario.scenario.clone(),
+        set,
+        sets: scenario.with.len(),
+    })?;
+    let number = u32::try_from(set).unwrap_or(u32::MAX);
+    let seed = derive(seed, &[&scenario.scenario, &number.to_string()]);
+    let items = match &scenario.world.origin {
+        Some(origin) => List {
+            name: &scenario.scenario,
+            origin,
+            params,
+            seed,
+        }
+        .items()?,
+        None => Vec::new(),
+    };
+    Ok(Plan {
+        task: task.task.clone(),
+        kind: task.kind,
+        scenario: scenario.scenario.clone(),
+        set: number,
+        params: params.clone(),
+        seed,
+        command: task.run.clone(),
+        world: scenario.world.clone(),
+        items,
+        script: scenario.script.clone(),
+        limits: scenario.limits(task).clone(),
+    })
+}
+
+struct List<'a> {
+    name: &'a str,
+    origin: &'a Origin,
+    params: &'a Params,
+    seed: u64,
+}
+
+impl List<'_> {
+    fn items(&self) -> Result<Vec<Item>, PlanError> {
+        self.check()?;
+        let scenario = || self.name.to_owned();
+        let pages = self.amount(&self.origin.pages, "pages")?;
+        let twice = self.amount(&self.origin.twice, "twice")?;
+        if twice > pages {
+            return Err(PlanError::Twice {
+                scenario: scenario(),
+                twice,
+                pages,
+            });
+        }
+        let mut counts = Vec::with_capacity(self.origin.also.len());
+        let mut total = pages.saturating_add(twice);
+        for also in &self.origin.also {
+            let count = self.amount(&also.count, "also.count")?;
+            total = total.saturating_add(count);
+            counts.push(count);
+        }
+        if total > MOST_ITEMS {
+            return Err(PlanError::TooMany {
+                scenario: scenario(),
+                items: total,
+            });
+        }
+
+        let mut order = Dice::new(self.seed, "order");
+        let mut first = Vec::new();
+        let mut mixed: Vec<(Answer, u32)> = (0..pages)
+            .map(|page| (Answer::Status(200), if page < twice { 2 } else { 1 }))
+            .collect();
+        for (also, count) in self.origin.also.iter().zip(counts) {
+            let place = match also.place {
+                Placement::First => &mut first,
+                Placement::Mixed => &mut mixed,
+            };
+            place.extend((0..count).map(|_| (also.answer.clone(), 1)));
+        }
+        order.shuffle(&mut first);
+        order.shuffle(&mut mixed);
+        first.append(&mut mixed);
+
+        let mut traits = Dice::new(self.seed, "items");
+        let mut hosts = Hosts::new(self.origin.hosts);
+        Ok(first
+            .into_iter()
+            .enumerate()
+            .map(|(index, (answer, listed))| {
+                self.item(index, answer, listed, &mut hosts, &mut traits)
+            })
+            .collect())
+    }
+
+    fn item(
+        &self,
+        index: usize,
+        answer: Answer,
+        listed: u32,
+        hosts: &mut Hosts,
+        dice: &mut Dice,
+    ) -> Item {
+        // Everything is drawn for every item, so that one entry's kind doesn't shift the others.
+        let (tag, shape) = (dice.number() & 0xffff_ffff, dice.number());
+        let size = dice.between(self.origin.size.min, self.origin.size.max);
+        let (form, body) = (dice.number(), dice.number());
+        let host = hosts.next(dice);
+        Item {
+            host,
+            path: match answer {
+                Answer::Malformed => malformed(shape, tag, index),
+                _ => path(shape, tag, index),
+            },
+            size: match answer {
+                Answer::Status(204 | 205 | 304) => 0,
+                Answer::Refused | Answer::Reset | Answer::Garbage | Answer::Malformed => 0,
+                // Within a body there must be an inside.
+                Answer::ResetInside | Answer::Truncated => size.max(2),
+                _ => size,
+            },
+            framing: framing(&answer, self.origin.framing, form),
+            answer,
+            body,
+            listed,
+        }
+    }
+
+    fn amount(&self, amount: &Amount, field: &'static str) -> Result<u64, PlanError> {
+        amount
+            .value(self.params)
+            .map_err(|source| PlanError::Amount {
+                scenario: self.name.to_owned(),
+                field,
+                source,
+            })
+    }
+
+    fn check(&self) -> Result<(), PlanError> {
+        let scenario = || self.name.to_owned();
+        let origin = self.origin;
+        if !(1..=MOST_HOSTS).contains(&origin.hosts) {
+            return Err(PlanError::Hosts {
+                scenario: scenario(),
+                hosts: origin.hosts,
+            });
+        }
+        if origin.size.max > LONGEST_BODY {
+            return Err(PlanError::Size {
+                scenario: scenario(),
+                size: origin.size.max,
+            });
+        }
+        for also in &origin.also {
+            if let Answer::Status(status) = also.answer
+                && !(200..600).contains(&status)
+            {
+                return Err(PlanError::Status {
+                    scenario: scenario(),
+                    status,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Deals hosts so that any run of neighbours in the list is spread over all of them: a limit that a
+/// program keeps for each host by itself then shows with the first entries.
+struct Hosts {
+    round: Vec<u16>,
+    at: usize,
+}
+
+impl Hosts {
+    fn new(hosts: u16) -> Hosts {
+        Hosts {
+            round: (0..hosts).collect(),
+            at: 0,
+        }
+    }
+
+    fn next(&mut self, dice: &mut Dice) -> u16 {
+        if self.at == 0 {
+            dice.shuffle(&mut self.round);
+        }
+        let host = self.round[self.at];
+        self.at = (self.at + 1) % self.round.len();
+        host
+    }
+}
+
+fn framing(answer: &Answer, wanted: Framing, form: u64) -> Framing {
+    // An answer cut short must have promised its end.
+    let promises = matches!(answer, Answer::Truncated | Answer::ResetInside);
+    match (wanted, promises) {
+        (Framing::Mixed, true) => [Framing::Length, Framing::Chunked][(form % 2) as usize],
+        (Framing::Mixed, false) => {
+            [Framing::Length, Framing::Chunked, Framing::Close][(form % 3) as usize]
+        }
+        (Framing::Close, true) => Framing::Length,
+        (framing, _) => framing,
+    }
+}
+
+/// The index makes it unique, whatever the tag.
+fn path(shape: u64, tag: u64, index: usize) -> String {
+    match shape % 4 {
+        0 => format!("/{tag:08x}/{index}"),
+        1 => format!("/pages/{index}-{tag:08x}.html"),
+        2 => format!("/items?id={index}&key={tag:08x}"),
+        _ => format!("/{tag:08x}/p{index}.txt"),
+    }
+}
+
+/// A line that no reader of URLs takes for one. None of them names a host that could be asked.
+fn malformed(shape: u64, tag: u64, index: usize) -> String {
+    match shape % 4 {
+        0 => format!("nonsense-{index}-{tag:08x}"),
+        1 => format!("http://[{tag:08x}/{index}"),
+        2 => format!("http://alpha.test:port-{index}/{tag:08x}"),
+        _ => format!("http:///{index}/{tag:08x}"),
+    }
+}

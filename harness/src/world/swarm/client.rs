@@ -1,0 +1,378 @@
+//! One client: a connection, what it still has to say, and what must come back.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, Shutdown, SocketFlags, SocketType, sockopt};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use crate::world::ready::register;
+use tokio::sync::Notify;
+
+use super::message::Message;
+use crate::evidence::writer::Recorder;
+use crate::evidence::{ClientEnding, Event};
+use crate::world::side::{self, Side, Watch};
+
+/// What the swarm's clients share.
+pub struct Shared {
+    pub recorder: Rc<Recorder>,
+    pub side: Rc<Side>,
+    pub target: SocketAddr,
+}
+
+/// How far a client's connection is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    Connecting,
+    Open,
+    /// The connection was refused, or broke before it was made.
+    Failed,
+    /// The submission's end of stream, a reset, or our own close.
+    Ended(ClientEnding),
+}
+
+/// A socket and its entry in the side epoll, which must go first.
+struct Socket {
+    watch: Watch,
+    fd: AsyncFd<OwnedFd>,
+}
+
+/// A client of the submission.
+pub struct Client {
+    pub id: u32,
+    pub group: u16,
+    shared: Rc<Shared>,
+    socket: RefCell<Option<Rc<Socket>>>,
+    phase: Cell<Phase>,
+    reading: Cell<bool>,
+    outbox: RefCell<VecDeque<Message>>,
+    /// Offset of what is sent next within the outbox's first message.
+    out_at: Cell<u64>,
+    sent: Cell<u64>,
+    finish: Cell<bool>,
+    finished: Cell<bool>,
+    /// Bytes that may be sent now; the rest waits for the script (pieces).
+    allowance: Cell<u64>,
+    inbox: RefCell<VecDeque<Message>>,
+    in_at: Cell<u64>,
+    received: Cell<u64>,
+    due: Cell<u64>,
+    unraised: Cell<u64>,
+    wrong: Cell<bool>,
+    reported: Cell<u64>,
+    woken: Notify,
+}
+
+impl Client {
+    /// Starts to connect. The caller runs [`Client::live`] as a task.
+    ///
+    /// # Errors
+    /// When the host gives no socket (descriptors, ports): the harness's own limit, never the submission's.
+    pub fn connect(id: u32, group: u16, reading: bool, source: SocketAddr, shared: Rc<Shared>) -> io::Result<Rc<Client>> {
+        let fd = rustix::net::socket_with(
+            AddressFamily::INET,
+            SocketType::STREAM,
+            SocketFlags::NONBLOCK | SocketFlags::CLOEXEC,
+            None,
+        )?;
+        sockopt::set_tcp_nodelay(&fd, true)?;
+        sockopt::set_socket_reuseaddr(&fd, true)?;
+        rustix::net::bind(&fd, &source)?;
+        let begun = rustix::net::connect(&fd, &shared.target);
+        let client = Rc::new(Client {
+            id,
+            group,
+            socket: RefCell::new(None),
+            phase: Cell::new(Phase::Connecting),
+            reading: Cell::new(reading),
+            outbox: RefCell::default(),
+            out_at: Cell::new(0),
+            sent: Cell::new(0),
+            finish: Cell::new(false),
+            finished: Cell::new(false),
+            allowance: Cell::new(0),
+            inbox: RefCell::default(),
+            in_at: Cell::new(0),
+            received: Cell::new(0),
+            due: Cell::new(0),
+            unraised: Cell::new(0),
+            wrong: Cell::new(false),
+            reported: Cell::new(0),
+            woken: Notify::new(),
+            shared,
+        });
+        match begun {
+            Ok(()) | Err(Errno::INPROGRESS) => {
+                let watch = client.shared.side.watch(&fd, side::Interest::WRITE)?;
+                let fd = register(fd, Interest::READABLE | Interest::WRITABLE)?;
+                client.socket.replace(Some(Rc::new(Socket { watch, fd })));
+            }
+            Err(error) => client.fail(error),
+        }
+        Ok(client)
+    }
+
+    /// Moves bytes until the connection has ended and nothing is left to do.
+    pub async fn live(self: Rc<Self>) {
+        loop {
+            let Some(socket) = self.socket.borrow().clone() else { return };
+            let fd = &socket.fd;
+            let wants_out = self.wants_out();
+            let wants_in = self.phase.get() == Phase::Open && self.reading.get();
+            tokio::select! {
+                ready = fd.writable(), if wants_out => match ready {
+                    Ok(mut guard) => if !self.push(guard.get_inner()) { guard.clear_ready(); },
+                    Err(_) => return,
+                },
+                ready = fd.readable(), if wants_in => match ready {
+                    Ok(mut guard) => if !self.pull(guard.get_inner()) { guard.clear_ready(); },
+                    Err(_) => return,
+                },
+                () = self.woken.notified() => {}
+            }
+            self.arm();
+        }
+    }
+
+    pub fn phase(&self) -> Phase {
+        self.phase.get()
+    }
+
+    /// Everything that was said has come back as it must (in upper case or as it was).
+    pub fn echoed(&self) -> bool {
+        !self.wrong.get() && self.received.get() == self.due.get() && self.outbox.borrow().is_empty()
+    }
+
+    pub fn received(&self) -> u64 {
+        self.received.get()
+    }
+
+    /// Adds a message; up to `allowed` bytes of what is unsent may go at once.
+    pub fn say(&self, message: Message, allowed: u64) {
+        self.due.set(self.due.get() + message.len());
+        self.outbox.borrow_mut().push_back(message.clone());
+        self.inbox.borrow_mut().push_back(message);
+        self.allow(allowed);
+    }
+
+    /// Lets further bytes of what is unsent go.
+    pub fn allow(&self, bytes: u64) {
+        self.allowance.set(self.allowance.get().saturating_add(bytes));
+        self.wake();
+    }
+
+    /// Bytes that are said but not yet sent.
+    pub fn unsent(&self) -> u64 {
+        let outbox = self.outbox.borrow();
+        outbox.iter().map(Message::len).sum::<u64>().saturating_sub(self.out_at.get())
+    }
+
+    /// Turns reading on or off.
+    pub fn read(&self, on: bool) {
+        self.reading.set(on);
+        self.wake();
+    }
+
+    /// Half-closes once everything is sent.
+    pub fn finish(&self) {
+        self.finish.set(true);
+        self.wake();
+    }
+
+    /// Ends the connection now: orderly, or by a reset.
+    pub fn close(&self, reset: bool) {
+        if matches!(self.phase.get(), Phase::Connecting | Phase::Open) {
+            if reset && let Some(socket) = self.socket.borrow().as_ref() {
+                // Without it the connection just closes in order: the evidence says so either way.
+                let _ = sockopt::set_socket_linger(socket.fd.get_ref(), Some(std::time::Duration::ZERO));
+            }
+            self.end(ClientEnding::World);
+        }
+    }
+
+    /// Records how far the client has come, if that isn't known yet.
+    pub fn report(&self) {
+        if self.reported.replace(self.received.get()) != self.received.get() {
+            self.shared.recorder.record(Event::ClientReceived {
+                client: self.id,
+                total: self.received.get(),
+                unraised: self.unraised.get(),
+            });
+        }
+    }
+
+    fn wants_out(&self) -> bool {
+        match self.phase.get() {
+            Phase::Connecting => true,
+            Phase::Open => {
+                let sendable = !self.outbox.borrow().is_empty() && self.allowance.get() > 0;
+                sendable || (self.finish.get() && !self.finished.get() && self.outbox.borrow().is_empty())
+            }
+            _ => false,
+        }
+    }
+
+    fn wake(&self) {
+        self.arm();
+        self.woken.notify_one();
+    }
+
+    /// Tells the side epoll what would be work for us on this descriptor.
+    fn arm(&self) {
+        if let Some(socket) = self.socket.borrow().as_ref() {
+            socket.watch.want_read(self.phase.get() == Phase::Open && self.reading.get());
+            socket.watch.want_write(self.wants_out());
+        }
+    }
+
+    /// Writes while the kernel takes it. Returns false when it would block.
+    fn push(&self, fd: &OwnedFd) -> bool {
+        if self.phase.get() == Phase::Connecting && !self.connected(fd) {
+            return true;
+        }
+        self.shared.side.bump();
+        let mut outbox = self.outbox.borrow_mut();
+        while let Some(message) = outbox.front() {
+            let bytes = message.at(self.out_at.get());
+            let n = bytes.len().min(usize::try_from(self.allowance.get()).unwrap_or(usize::MAX));
+            if n == 0 && !message.is_empty() {
+                return true;
+            }
+            match rustix::net::send(fd, &bytes[..n], SendFlags::NOSIGNAL) {
+                Ok(n) => {
+                    self.out_at.set(self.out_at.get() + n as u64);
+                    self.sent.set(self.sent.get() + n as u64);
+                    self.allowance.set(self.allowance.get() - n as u64);
+                }
+                Err(Errno::AGAIN) => return false,
+                Err(Errno::INTR) => {}
+                Err(_) => {
+                    // The reading side tells how the connection ended, after what is still to be read.
+                    outbox.clear();
+                    self.allowance.set(0);
+                    return true;
+                }
+            }
+            if self.out_at.get() == message.len() {
+                outbox.pop_front();
+                self.out_at.set(0);
+                self.shared.recorder.record(Event::ClientSent { client: self.id, total: self.sent.get() });
+            }
+        }
+        if self.finish.get() && !self.finished.replace(true) {
+            // A connection that is gone already is told by the reading side.
+            let _ = rustix::net::shutdown(fd, Shutdown::Write);
+            self.shared.recorder.record(Event::ClientFinished { client: self.id });
+        }
+        true
+    }
+
+    fn connected(&self, fd: &OwnedFd) -> bool {
+        match sockopt::socket_error(fd) {
+            Ok(Ok(())) if rustix::net::getpeername(fd).is_ok() => {
+                self.phase.set(Phase::Open);
+                self.shared.side.bump();
+                self.shared.recorder.record(Event::ClientOpen { client: self.id, group: self.group });
+                true
+            }
+            Ok(Ok(())) => false,
+            Ok(Err(error)) | Err(error) => {
+                self.fail(error);
+                false
+            }
+        }
+    }
+
+    /// Reads all that is there. Returns false when it would block.
+    fn pull(&self, fd: &OwnedFd) -> bool {
+        let mut buffer = [0u8; 32 << 10];
+        // Bounded, so that one loud connection doesn't keep the others waiting.
+        for _ in 0..16 {
+            match rustix::net::recv(fd, &mut buffer[..], RecvFlags::empty()) {
+                Ok((0, _)) => {
+                    self.end(ClientEnding::Eof);
+                    return true;
+                }
+                Ok((n, _)) => self.take(&buffer[..n]),
+                Err(Errno::AGAIN) => return false,
+                Err(Errno::INTR) => {}
+                Err(_) => {
+                    self.end(ClientEnding::Reset);
+                    return true;
+                }
+            }
+        }
+        true
+    }
+
+    fn take(&self, mut got: &[u8]) {
+        self.shared.side.bump();
+        let mut inbox = self.inbox.borrow_mut();
+        while !got.is_empty() {
+            let at = self.received.get();
+            let Some(message) = inbox.front() else {
+                drop(inbox);
+                self.mismatch(at, String::new(), got);
+                return;
+            };
+            let room = message.len() - self.in_at.get();
+            let (part, rest) = got.split_at(got.len().min(usize::try_from(room).unwrap_or(usize::MAX)));
+            let compared = message.compare(self.in_at.get(), part);
+            if let Some(i) = compared.mismatch {
+                let due = message.at(self.in_at.get() + i as u64);
+                let due = String::from_utf8_lossy(&due[..due.len().min(16)]).into_owned();
+                drop(inbox);
+                self.mismatch(at + i as u64, due, &part[i..]);
+                return;
+            }
+            self.unraised.set(self.unraised.get() + compared.unraised);
+            self.received.set(at + part.len() as u64);
+            self.in_at.set(self.in_at.get() + part.len() as u64);
+            if self.in_at.get() == message.len() {
+                inbox.pop_front();
+                self.in_at.set(0);
+            }
+            got = rest;
+        }
+        let caught_up = inbox.is_empty();
+        drop(inbox);
+        if caught_up {
+            self.report();
+        }
+    }
+
+    /// Said once: after the first wrong byte nothing that follows means anything.
+    fn mismatch(&self, at: u64, expected: String, got: &[u8]) {
+        if !self.wrong.replace(true) {
+            let got = String::from_utf8_lossy(&got[..got.len().min(16)]).into_owned();
+            self.shared.recorder.record(Event::ClientMismatch { client: self.id, at, expected, got });
+        }
+        self.inbox.borrow_mut().clear();
+    }
+
+    fn fail(&self, error: Errno) {
+        self.phase.set(Phase::Failed);
+        self.drop_socket();
+        let error = io::Error::from(error).to_string();
+        self.shared.recorder.record(Event::ClientRefused { client: self.id, error });
+    }
+
+    fn end(&self, how: ClientEnding) {
+        self.report();
+        self.phase.set(Phase::Ended(how));
+        self.drop_socket();
+        self.shared.recorder.record(Event::ClientEnd { client: self.id, how });
+    }
+
+    fn drop_socket(&self) {
+        self.shared.side.bump();
+        self.socket.take();
+        self.woken.notify_one();
+    }
+}
