@@ -1,8 +1,31 @@
 //! Checks: pure functions from the evidence of a run to a verdict. No input or output, no clock.
 
+mod address;
+pub mod code;
+mod common;
+mod coverage;
+mod ending;
+mod flight;
+mod judge;
+pub mod memory;
+mod output;
+mod reading;
+mod verdict;
+pub mod view;
+mod worst;
+
+#[cfg(test)]
+mod story;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+
+pub use code::Code;
+pub use common::ending as ending_in_words;
+pub use judge::{judge, judge_run};
+pub use view::{View, ViewError};
+pub use worst::{Judged, findings};
 
 /// The four outcomes. Only `Fail` costs points. Ordered from best to worst, so that the worst of
 /// several runs is their maximum.

@@ -65,6 +65,9 @@ pub struct Limits {
     pub output_bytes: u64,
     /// Size of one file, MiB.
     pub file_mib: u64,
+    /// Requests to the origin; a program that asks for more (it retries for ever) is ended, with
+    /// everything given to it that it asked for.
+    pub requests: u64,
     /// Wall clock of a whole run, seconds: a give-up limit, never a verdict.
     pub wall_s: u64,
     /// Wall clock without any event, seconds: a give-up limit, never a verdict.
@@ -79,6 +82,7 @@ impl Default for Limits {
             descriptors: 8192,
             output_bytes: 4 << 20,
             file_mib: 1024,
+            requests: 100_000,
             wall_s: 90,
             idle_s: 20,
         }

@@ -30,8 +30,12 @@ pub enum Rule {
     RefusesArguments(Empty),
     /// The submission stayed within the scenario's memory limit while far more bytes went through it.
     BoundedMemory(BoundedMemory),
-    /// Never more open connections than this at a settled moment (idle ones of a pool excused).
+    /// No connections beyond those that so many requests need, at a settled moment. Excused: as many
+    /// idle ones for each host (a pool), and those of requests beyond the limit (`never_exceeds`
+    /// judges them).
     BoundedSockets(Bound),
+    /// All of these hold: one check with several sides. The worst of them is shown.
+    All(Vec<Rule>),
 }
 
 /// No members.

@@ -1,0 +1,58 @@
+//! What several families of checks say alike.
+
+use super::Verdict;
+use super::code::Code;
+use super::view::{Finish, View};
+
+/// The program never asked for anything: no upper bound is earned by that. Where the harness, not
+/// the program, is to blame, it is no fail.
+pub fn nothing_done(view: &View) -> Verdict {
+    if !view.started || !view.finished() {
+        return unfinished(view);
+    }
+    Verdict::new(Code::NothingDone).fact("ending", ending(view))
+}
+
+/// The evidence doesn't reach far enough.
+pub fn unfinished(view: &View) -> Verdict {
+    match &view.finish {
+        Finish::GaveUp { n, why } => Verdict::new(Code::GaveUp).fact("why", why.as_str()).seen([*n]),
+        _ if view.complete && view.started => Verdict::new(Code::Untested),
+        _ => Verdict::new(Code::Partial),
+    }
+}
+
+/// How the run ended, in a word or two that need no translation.
+pub fn ending(view: &View) -> String {
+    match &view.finish {
+        Finish::Exit { status, .. } => format!("status {status}"),
+        Finish::Signal { signal, .. } => signal_name(*signal),
+        Finish::Hang { .. } => "hang".to_owned(),
+        Finish::GaveUp { why, .. } => why.clone(),
+        Finish::Unknown => "?".to_owned(),
+    }
+}
+
+/// `SIGSEGV` for 11.
+pub fn signal_name(signal: i32) -> String {
+    let name = match signal {
+        libc::SIGHUP => "SIGHUP",
+        libc::SIGINT => "SIGINT",
+        libc::SIGQUIT => "SIGQUIT",
+        libc::SIGILL => "SIGILL",
+        libc::SIGTRAP => "SIGTRAP",
+        libc::SIGABRT => "SIGABRT",
+        libc::SIGBUS => "SIGBUS",
+        libc::SIGFPE => "SIGFPE",
+        libc::SIGKILL => "SIGKILL",
+        libc::SIGSEGV => "SIGSEGV",
+        libc::SIGPIPE => "SIGPIPE",
+        libc::SIGALRM => "SIGALRM",
+        libc::SIGTERM => "SIGTERM",
+        libc::SIGXCPU => "SIGXCPU",
+        libc::SIGXFSZ => "SIGXFSZ",
+        libc::SIGSYS => "SIGSYS",
+        other => return format!("signal {other}"),
+    };
+    name.to_owned()
+}

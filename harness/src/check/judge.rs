@@ -1,0 +1,47 @@
+//! From a rule of the task language to the check that judges it.
+
+use super::code::Code;
+use super::view::View;
+use super::{Verdict, coverage, ending, flight, memory, output};
+use crate::task::Amount;
+use crate::task::rule::Rule;
+use crate::task::Scenario;
+
+/// What this rule says of this run. Pure: the same evidence gives the same verdict.
+///
+/// In a run in which the harness or the host failed nothing is judged, whatever came before.
+pub fn judge(rule: &Rule, view: &View) -> Verdict {
+    if let Some((n, message)) = view.fault {
+        return Verdict::new(Code::Fault).fact("error", message).seen([n]);
+    }
+    match rule {
+        Rule::Reaches(bound) => with(view, &bound.in_flight, |n| flight::reaches(view, n)),
+        Rule::NeverExceeds(bound) => with(view, &bound.in_flight, |n| flight::never_exceeds(view, n)),
+        Rule::Refills(refills) => with(view, &refills.in_flight, |n| flight::refills(view, n)),
+        Rule::BoundedSockets(bound) => with(view, &bound.in_flight, |n| flight::bounded_sockets(view, n)),
+        Rule::NotStalled(_) => flight::not_stalled(view),
+        Rule::EachOnce(_) => coverage::each_once(view),
+        Rule::AllTried(_) => coverage::all_tried(view),
+        Rule::Exits(exits) => ending::exits(view, exits.status),
+        Rule::RefusesArguments(_) => ending::refuses_arguments(view),
+        Rule::PrintsResults(_) => output::prints_results(view),
+        Rule::BoundedMemory(memory) => with(view, &memory.mib, |n| memory::bounded(view, n)),
+        Rule::All(rules) => rules
+            .iter()
+            .map(|rule| judge(rule, view))
+            .reduce(|worst, next| if next.outcome > worst.outcome { next } else { worst })
+            .unwrap_or_else(|| Verdict::new(Code::Untested)),
+    }
+}
+
+/// What all checks of a scenario say of one run of it: (name of the check, verdict).
+pub fn judge_run(scenario: &Scenario, view: &View) -> Vec<(String, Verdict)> {
+    scenario.checks.iter().map(|c| (c.check.clone(), judge(&c.rule, view))).collect()
+}
+
+fn with(view: &View, amount: &Amount, check: impl FnOnce(u64) -> Verdict) -> Verdict {
+    match view.plan().amount(amount) {
+        Ok(n) => check(n),
+        Err(error) => Verdict::new(Code::BadRule).fact("error", error.to_string()),
+    }
+}

@@ -1,0 +1,250 @@
+//! An index over the evidence of one run, built once and shared by all checks of that run.
+
+use std::collections::BTreeMap;
+
+use crate::evidence::{Ending, Event, Grade, Header, Record, Settled, StepOutcome, Tier, Usage};
+use super::reading::Reading;
+use crate::plan::{Item, Plan};
+use crate::task::script::Step;
+use crate::task::world::Answer;
+
+/// The evidence of one run, indexed.
+#[derive(Debug)]
+pub struct View<'a> {
+    pub header: &'a Header,
+    /// All requests, in the order in which they came.
+    pub flights: Vec<Flight<'a>>,
+    /// The ends of the script's steps, in order.
+    pub moments: Vec<Moment<'a>>,
+    /// Event numbers at which a gate let an answer go on.
+    pub released: Vec<u64>,
+    /// Most requests in flight at once.
+    pub most: u32,
+    /// Most connections open at once, by the world's own count.
+    pub most_open: u32,
+    /// How the run ended.
+    pub finish: Finish,
+    /// Limits of the arena that were struck: name and count.
+    pub limits: Vec<(&'a str, u64, u64)>,
+    /// Closing account of the process tree.
+    pub usage: Option<&'a Usage>,
+    /// Most processes seen at a settled moment.
+    pub processes: u32,
+    /// Set when the harness or the host failed.
+    pub fault: Option<(u64, &'a str)>,
+    /// The program was started.
+    pub started: bool,
+    /// The evidence goes to its regular end.
+    pub complete: bool,
+    /// Names of the origin's hosts.
+    pub hosts: Vec<&'a str>,
+    pub(super) out: Vec<u8>,
+    pub(super) err: Vec<u8>,
+    pub(super) out_dropped: u64,
+}
+
+/// One request.
+#[derive(Debug)]
+pub struct Flight<'a> {
+    pub conn: u64,
+    pub method: &'a str,
+    pub target: &'a str,
+    pub item: Option<usize>,
+    /// Number of the event that began it.
+    pub begin: u64,
+    /// Requests in flight with this one, at its begin.
+    pub level: u32,
+    /// Its connection had carried a request before.
+    pub reused: bool,
+    /// A gate held its answer at some time.
+    pub parked: bool,
+    pub end: Option<FlightEnd>,
+}
+
+/// How a request came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FlightEnd {
+    /// Number of the event.
+    pub n: u64,
+    pub how: How,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    Answered { status: u16, bytes: u64, ending: Ending },
+    /// The client went away first.
+    Abandoned,
+}
+
+/// The end of a step of the script, with what was so at that time.
+#[derive(Debug)]
+pub struct Moment<'a> {
+    /// Event number of the step's end.
+    pub n: u64,
+    /// Index of the step in the script.
+    pub step: usize,
+    pub outcome: StepOutcome,
+    /// What was seen to be settled in the course of this step, with its event number.
+    pub settled: Option<(u64, &'a Settled)>,
+    pub in_flight: u32,
+    pub requests: u64,
+    /// Entries that the world could have seen and has not yet, the last of the list excused.
+    pub left: u32,
+    /// Connections by host.
+    pub sockets: Vec<Sockets>,
+}
+
+/// Connections to one host.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sockets {
+    pub open: u32,
+    /// With a request in flight.
+    pub busy: u32,
+    /// Without any request so far.
+    pub unused: u32,
+}
+
+/// How a run ended, by the first event that says so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finish {
+    Exit { n: u64, status: i32 },
+    Signal { n: u64, signal: i32 },
+    /// Everything was given, and nothing moved any more.
+    Hang { n: u64 },
+    /// A give-up limit struck while the program still ran.
+    GaveUp { n: u64, why: String },
+    /// The evidence doesn't say.
+    Unknown,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ViewError {
+    #[error("the evidence doesn't begin with the run's header; grade the submission again")]
+    NoHeader,
+}
+
+impl<'a> View<'a> {
+    /// Reads the events once, in order.
+    pub fn new(records: &'a [Record]) -> Result<View<'a>, ViewError> {
+        let Some(Record { event: Event::Run(header), .. }) = records.first() else {
+            return Err(ViewError::NoHeader);
+        };
+        let mut reading = Reading::new(header);
+        for record in records {
+            reading.take(record);
+        }
+        Ok(reading.done())
+    }
+
+    pub fn plan(&self) -> &'a Plan {
+        &self.header.plan
+    }
+
+    pub fn item(&self, index: usize) -> Option<&'a Item> {
+        self.plan().items.get(index)
+    }
+
+    /// Whether the world sees requests for this entry.
+    pub fn visible(item: &Item) -> bool {
+        !matches!(item.answer, Answer::Refused | Answer::Malformed)
+    }
+
+    /// An entry as a student knows it: `host/path`, without the scheme and the port.
+    pub fn name(&self, index: usize) -> String {
+        match self.item(index) {
+            Some(item) if item.answer == Answer::Malformed => item.path.clone(),
+            Some(item) => {
+                let host = self.hosts.get(usize::from(item.host)).copied().unwrap_or("");
+                format!("{host}{}", item.path)
+            }
+            None => String::new(),
+        }
+    }
+
+    /// Whether "nothing can move" is beyond doubt here.
+    pub fn sure(&self, settled: &Settled) -> bool {
+        match settled.grade {
+            Grade::Certain => true,
+            Grade::Polled => self.header.tier == Tier::Full,
+            Grade::Timed => false,
+        }
+    }
+
+    /// The program ended by itself, or stood still with everything given to it: it won't do more.
+    pub fn finished(&self) -> bool {
+        match self.finish {
+            Finish::Exit { .. } | Finish::Signal { .. } => true,
+            Finish::Hang { .. } => self.complete,
+            Finish::GaveUp { .. } | Finish::Unknown => false,
+        }
+    }
+
+    /// Requests that were given up by the client.
+    pub fn abandoned(&self) -> u64 {
+        let given_up = |f: &&Flight| f.end.is_some_and(|e| e.how == How::Abandoned);
+        self.flights.iter().filter(given_up).count() as u64
+    }
+
+    /// Entries that the world can see, the last one of the list excused: whether that was fetched is
+    /// for `each_once` alone, so that one mistake isn't counted under every title.
+    pub fn expected(&self) -> impl Iterator<Item = usize> {
+        let items = &self.plan().items;
+        let last = if items.len() > 1 { items.len() - 1 } else { usize::MAX };
+        (0..items.len()).filter(move |&i| i != last && View::visible(&items[i]))
+    }
+
+    /// Number of the event of each request that was in flight just after event `n`.
+    pub fn flying_at(&self, n: u64) -> Vec<u64> {
+        let flying = |f: &&Flight| f.begin <= n && f.end.is_none_or(|e| e.n > n);
+        self.flights.iter().filter(flying).map(|f| f.begin).collect()
+    }
+
+    /// Times that a limit of this name was struck.
+    pub fn struck(&self, limit: &str) -> Option<u64> {
+        self.limits.iter().find(|l| l.0 == limit).map(|l| l.1)
+    }
+
+    pub fn stdout(&self) -> std::borrow::Cow<'_, str> {
+        String::from_utf8_lossy(&self.out)
+    }
+
+    pub fn stderr(&self) -> std::borrow::Cow<'_, str> {
+        String::from_utf8_lossy(&self.err)
+    }
+
+    /// Bytes of standard output that were not kept.
+    pub fn stdout_dropped(&self) -> u64 {
+        self.out_dropped
+    }
+}
+
+impl Moment<'_> {
+    /// The settled state that ended this step, if that is what ended it.
+    pub fn stood_still<'m>(&'m self, view: &View) -> Option<(u64, &'m Settled)> {
+        let ends_settled = match view.plan().script.get(self.step) {
+            Some(Step::Settle) => self.outcome == StepOutcome::Reached,
+            _ => self.outcome == StepOutcome::Stuck,
+        };
+        self.settled.filter(|_| ends_settled)
+    }
+}
+
+/// Connections of all hosts together.
+pub fn sum(sockets: &[Sockets]) -> Sockets {
+    sockets.iter().fold(Sockets::default(), |a, b| Sockets {
+        open: a.open + b.open,
+        busy: a.busy + b.busy,
+        unused: a.unused + b.unused,
+    })
+}
+
+/// How often each entry was asked for by GET, by entry.
+pub fn fetches<'v, 'a>(view: &'v View<'a>) -> BTreeMap<usize, Vec<&'v Flight<'a>>> {
+    let mut by_item: BTreeMap<usize, Vec<&Flight>> = BTreeMap::new();
+    for flight in view.flights.iter().filter(|f| f.method == "GET") {
+        if let Some(item) = flight.item {
+            by_item.entry(item).or_default().push(flight);
+        }
+    }
+    by_item
+}
