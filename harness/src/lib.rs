@@ -1,14 +1,14 @@
 //! gradus: runs student programs against a mock world and scores their correctness and concurrency
 //! by cause. Data flows one way: task → plan → arena and world → evidence → checks → score → report.
 
-pub mod evidence;
-pub mod plan;
-pub mod task;
-pub mod check;
-pub mod report;
 pub mod arena;
-pub mod world;
-pub mod submission;
-pub mod store;
-pub mod grade;
+pub mod check;
 pub mod cli;
+pub mod evidence;
+pub mod grade;
+pub mod plan;
+pub mod report;
+pub mod store;
+pub mod submission;
+pub mod task;
+pub mod world;

@@ -1,5 +1,7 @@
 //! The report: everything that is said of one grading, as one value. Renderers are pure functions of it.
 
+pub mod text;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;

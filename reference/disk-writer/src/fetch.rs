@@ -1,7 +1,6 @@
 //! One GET request on a connection of its own.
 
-use std::convert::Infallible;
-use std::future;
+use std::pin::pin;
 
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Bytes, Incoming};
@@ -50,16 +49,12 @@ pub async fn get<T>(
         .max_buf_size(CHUNK)
         .handshake(stream)
         .await?;
-    let exchange = async { use_answer(sender.send_request(request).await?).await };
-    // The connection makes progress only while somebody polls it. Its own end says nothing: the
-    // last bytes may still be on their way to the exchange, which also learns of every error.
-    let driver = async {
-        let _ = connection.await;
-        future::pending::<Infallible>().await
-    };
+    // The connection moves the bytes that the exchange asks for, so both have to run. They end
+    // together, and the socket with them.
+    let mut exchange = pin!(async { use_answer(sender.send_request(request).await?).await });
     tokio::select! {
-        outcome = exchange => outcome,
-        never = driver => match never {},
+        outcome = &mut exchange => outcome,
+        _ = connection => exchange.await,
     }
 }
 
