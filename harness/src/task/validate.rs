@@ -317,6 +317,7 @@ impl Flaws {
         }
         let (mut opened, mut ended) = (false, None);
         let mut labels = HashMap::new();
+        let mut groups: Vec<&str> = Vec::new();
         for (i, step) in scenario.script.iter().enumerate() {
             let at = at.to(i);
             if let Some(exit) = ended {
@@ -328,7 +329,17 @@ impl Flaws {
             }
             match step {
                 Step::Settle => {}
-                Step::Until(condition) => self.until(&at.to("until"), scenario, condition),
+                Step::Until(condition) => {
+                    self.until(&at.to("until"), scenario, condition);
+                    for (key, members) in [("echoed", &condition.echoed), ("ended", &condition.ended)] {
+                        let Some(members) = members else { continue };
+                        let at = at.to("until").to(key);
+                        self.group(&at.to("group"), &groups, &members.group);
+                        if let Some(count) = &members.count {
+                            self.amount(&at.to("count"), scenario, count);
+                        }
+                    }
+                }
                 Step::Release(release) => {
                     self.release(&at.to("release"), scenario, release);
                     if opened {
@@ -363,7 +374,38 @@ impl Flaws {
                         self.help(&at.to("measure"), format!("label `{label}` is taken"), mend);
                     }
                 }
+                Step::Listen => self.clients(&at, scenario),
+                Step::Connect(connect) => {
+                    self.clients(&at, scenario);
+                    self.amount(&at.to("connect").to("count"), scenario, &connect.count);
+                    groups.push(&connect.group);
+                }
+                Step::Send(send) => {
+                    self.group(&at.to("send").to("group"), &groups, &send.group);
+                    self.amount(&at.to("send").to("size"), scenario, &send.size);
+                }
+                Step::Read(g) => self.group(&at.to("read").to("group"), &groups, &g.group),
+                Step::Deaf(g) => self.group(&at.to("deaf").to("group"), &groups, &g.group),
+                Step::Finish(g) => self.group(&at.to("finish").to("group"), &groups, &g.group),
+                Step::Close(g) => self.group(&at.to("close").to("group"), &groups, &g.group),
+                Step::Reset(g) => self.group(&at.to("reset").to("group"), &groups, &g.group),
             }
+        }
+    }
+
+    fn clients(&mut self, at: &Path, scenario: &Scenario) {
+        if scenario.world.swarm.is_none() {
+            self.help(at, "this world has no clients", "add `world: { swarm: {} }`");
+        }
+    }
+
+    fn group(&mut self, at: &Path, connected: &[&str], name: &str) {
+        if !connected.contains(&name) {
+            let mend = match nearest(name, connected.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("add `- connect: {{ group: {name} }}` before it"),
+            };
+            self.help(at, format!("no client of a group `{name}` is connected at this step"), mend);
         }
     }
 
@@ -379,14 +421,7 @@ impl Flaws {
     }
 
     fn until(&mut self, at: &Path, scenario: &Scenario, condition: &Condition) {
-        let Condition {
-            in_flight,
-            parked,
-            parked_at_body,
-            requests,
-            answered,
-            lines,
-        } = condition;
+        let Condition { in_flight, parked, parked_at_body, requests, answered, lines, echoed, ended } = condition;
         let all = [
             ("in_flight", in_flight, false),
             ("parked", parked, true),
@@ -395,12 +430,12 @@ impl Flaws {
             ("answered", answered, false),
             ("lines", lines, false),
         ];
-        if all.iter().all(|(_, amount, _)| amount.is_none()) {
+        if all.iter().all(|(_, amount, _)| amount.is_none()) && echoed.is_none() && ended.is_none() {
             let known = all.map(|(key, ..)| key).join(", ");
             self.help(
                 at,
                 "nothing to wait for",
-                format!("name at least one of: {known}"),
+                format!("name at least one of: {known}, echoed, ended"),
             );
         }
         for (key, amount, needs_gate) in all {
