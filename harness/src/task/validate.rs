@@ -1,6 +1,8 @@
 //! What a task pack must mean, beyond its types: everything here would otherwise show up only as a
 //! strange verdict.
 
+mod clients;
+
 use std::collections::HashMap;
 
 use super::amount::{Amount, AmountError, Params, Value};
@@ -355,6 +357,14 @@ impl Flaws {
                         );
                     }
                 }
+                Step::Listen
+                | Step::Connect(_)
+                | Step::Send(_)
+                | Step::Read(_)
+                | Step::Deaf(_)
+                | Step::Finish(_)
+                | Step::Close(_)
+                | Step::Reset(_) => self.client_step(&at, scenario, i),
                 Step::Signal(name) => self.signal(&at.to("signal"), name),
                 Step::Measure(label) => {
                     if label == "end" || labels.insert(label.clone(), i).is_some() {
@@ -386,7 +396,14 @@ impl Flaws {
             requests,
             answered,
             lines,
+            echoed,
+            ended,
         } = condition;
+        for (key, members) in [("echoed", echoed), ("ended", ended)] {
+            if let Some(members) = members {
+                self.members(&at.to(key), scenario, members);
+            }
+        }
         let all = [
             ("in_flight", in_flight, false),
             ("parked", parked, true),
@@ -395,7 +412,7 @@ impl Flaws {
             ("answered", answered, false),
             ("lines", lines, false),
         ];
-        if all.iter().all(|(_, amount, _)| amount.is_none()) {
+        if all.iter().all(|(_, amount, _)| amount.is_none()) && echoed.is_none() && ended.is_none() {
             let known = all.map(|(key, ..)| key).join(", ");
             self.help(
                 at,
