@@ -180,7 +180,7 @@ impl Story {
             in_flight: 0,
             parked: 0,
             held: 0,
-            unread: 0,
+            unread: None,
             unused: 0,
             cpu_ns: 0,
             working_threads: 1,
