@@ -1,11 +1,11 @@
 //! gradus: runs student programs against a mock world and scores their correctness and concurrency
 //! by cause. Data flows one way: task → plan → arena and world → evidence → checks → score → report.
 
+pub mod arena;
+pub mod check;
 pub mod evidence;
 pub mod plan;
-pub mod task;
-pub mod check;
 pub mod report;
-pub mod arena;
-pub mod world;
 pub mod submission;
+pub mod task;
+pub mod world;

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, Write};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::rc::Rc;
@@ -23,6 +24,7 @@ use crate::world::diag::Diag;
 use crate::world::origin::{Origin, OriginError, Serving};
 use crate::world::park;
 use crate::world::side::Side;
+use crate::world::swarm::{Shared, Swarm};
 
 /// Why a run could not be carried out: printed on standard error, and the arena's status is 1. A
 /// submission that can't be started is no such error but an event.
@@ -40,8 +42,8 @@ pub enum ArenaError {
     Spawn(#[source] SpawnError),
     #[error("the submission can't be watched: {0}")]
     Watch(#[source] io::Error),
-    #[error("the task pack's script is wrong: {0}")]
-    Script(#[from] crate::task::amount::AmountError),
+    #[error(transparent)]
+    Script(#[from] super::script::ScriptError),
     #[error("evidence can't be handed on: {0}")]
     Evidence(#[source] io::Error),
 }
@@ -123,6 +125,14 @@ async fn run(job: Job, host: Host, sealed: Sealed, side: Rc<Side>) -> Result<(),
         let diag = Diag::new().ok();
         serving = Some(origin.serve(&side, &ledger, diag).map_err(ArenaError::World)?);
     }
+    let swarm = plan.world.swarm.as_ref().map(|swarm| {
+        let port = job.port.unwrap_or(swarm.port);
+        values.insert("host".into(), vec![Ipv4Addr::LOCALHOST.to_string()]);
+        values.insert("port".into(), vec![port.to_string()]);
+        let target = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let shared = Shared { recorder: recorder.clone(), side: side.clone(), target, diag: Diag::new().ok() };
+        Swarm::new(shared, plan.seed)
+    });
     // A parameter of the scenario overrides what the world would give: how bad arguments are made.
     for (name, value) in &plan.params {
         values.insert(name.clone(), vec![value.to_string()]);
@@ -131,7 +141,7 @@ async fn run(job: Job, host: Host, sealed: Sealed, side: Rc<Side>) -> Result<(),
     match launch(&job, &sealed, arguments.clone()) {
         Ok(program) => {
             recorder.record(Event::Started { argv: arguments });
-            perform(job, host, (recorder.clone(), ledger, serving, side), program).await?;
+            perform(job, host, World { recorder: recorder.clone(), ledger, serving, swarm, side }, program).await?;
         }
         Err(error) if error.is_submission() => {
             recorder.record(Event::NotStarted { why: error.to_string() });
@@ -146,10 +156,19 @@ fn launch(job: &Job, sealed: &Sealed, argv: Vec<String>) -> Result<Program, Spaw
     super::spawn(sealed, &Launch { argv, limits: (&job.plan.limits).into(), ..Launch::default() })
 }
 
+/// What the submission meets.
+struct World {
+    recorder: Rc<Recorder>,
+    ledger: Rc<Ledger>,
+    serving: Option<Serving>,
+    swarm: Option<Swarm>,
+    side: Rc<Side>,
+}
+
 async fn perform(
     job: Job,
     host: Host,
-    (recorder, ledger, serving, side): (Rc<Recorder>, Rc<Ledger>, Option<Serving>, Rc<Side>),
+    World { recorder, ledger, serving, swarm, side }: World,
     mut program: Program,
 ) -> Result<(), ArenaError> {
     let bound = job.plan.limits.output_bytes;
@@ -170,6 +189,7 @@ async fn perform(
         recorder,
         ledger,
         serving,
+        swarm,
         side,
         program: RefCell::new(program),
         out,

@@ -23,6 +23,9 @@ pub struct Job {
     pub plan: Plan,
     /// The submission's argument vector, with its placeholders still in it.
     pub run: Vec<String>,
+    /// Port that the submission serves, where its manifest says so.
+    #[serde(default)]
+    pub port: Option<u16>,
     pub config: Config,
 }
 

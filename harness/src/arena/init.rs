@@ -108,6 +108,7 @@ fn serve(main: libc::pid_t, start: &Start) -> ! {
         }
         if wait_for_change(children, start.status) {
             if !start.sealed {
+                end_user(start.user);
                 end_children();
             }
             exit();
@@ -158,6 +159,21 @@ fn count_left(sealed: bool) -> u32 {
         each_child(|_| count += 1);
     }
     count
+}
+
+/// Ends all processes of the program's own user at once, whatever they fork meanwhile: the kernel
+/// signals them all without letting one slip. Only for a user that nobody else has.
+fn end_user(user: Option<u32>) {
+    let Some(id) = user else { return };
+    // Safety: the child makes plain calls and ends; as that user it can't signal anybody else's.
+    unsafe {
+        if let Ok(None) = sys::clone(0) {
+            if sys::become_user(id).is_ok() {
+                libc::kill(-1, libc::SIGKILL);
+            }
+            libc::_exit(0);
+        }
+    }
 }
 
 /// Ends every child, and the children that they leave to init, until none is left. Without a process

@@ -206,8 +206,18 @@ fn children(thread: BorrowedFd<'_>, into: &mut Vec<u32>) {
 fn read_thread(thread: BorrowedFd<'_>, pid: u32, tid: u32) -> Option<Thread> {
     let stat = read(thread, "stat")?;
     let (run_ns, slices) = parse_schedstat(&read(thread, "schedstat")?)?;
-    let state = parse_state(&stat)?;
-    let syscall = (state == b'S').then(|| read(thread, "syscall").and_then(|s| parse_syscall(&s))).flatten();
+    let mut state = parse_state(&stat)?;
+    let mut syscall = None;
+    if state == b'S'
+        && let Some(call) = read(thread, "syscall")
+    {
+        // The state alone is no proof: wait4(2) and others mark themselves asleep before they look around, and
+        // may stay on the processor for milliseconds. This file says "running" unless the thread is off it.
+        if call.starts_with("running") {
+            state = b'R';
+        }
+        syscall = parse_syscall(&call);
+    }
     Some(Thread { pid, tid, state, slices, run_ns, syscall })
 }
 

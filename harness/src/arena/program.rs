@@ -183,7 +183,9 @@ fn execute(start: &Start) -> (Stage, i32) {
         match errno {
             libc::ENOENT | libc::ENOTDIR if exists(place) => return (Stage::Interpreter, errno),
             libc::ENOENT | libc::ENOTDIR => {}
-            libc::EACCES => worst = (Stage::Execute, errno),
+            libc::EACCES if exists(place) => worst = (Stage::Execute, errno),
+            libc::EACCES if worst.1 == libc::ENOENT => worst = (Stage::Unreachable, errno),
+            libc::EACCES => {}
             _ => return (Stage::Execute, errno),
         }
     }

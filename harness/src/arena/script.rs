@@ -6,13 +6,14 @@ use super::settle::{Patience, Seen, watch};
 use super::stage::Stage;
 use crate::evidence::{Event, Settled, StepOutcome};
 use crate::task::amount::AmountError;
-use crate::world::ledger::Pick;
 use crate::task::script::{Condition, Release, Step};
+use crate::world::ledger::Pick;
+use crate::world::swarm::Swarm;
 
 /// While settling on purpose, a hold stays brief: a program's own time-outs may be as short as a second.
-const SETTLE_TIMER: Duration = Duration::from_millis(250);
+pub(super) const SETTLE_TIMER: Duration = Duration::from_millis(250);
 /// Before saying "what I wait for can't come", timers up to this are waited out.
-const UNTIL_TIMER: Duration = Duration::from_secs(1);
+pub(super) const UNTIL_TIMER: Duration = Duration::from_secs(1);
 /// A program that doesn't settle is not waited for longer than this when settling is all that is wanted.
 const SETTLE_IDLE: Duration = Duration::from_secs(5);
 const SETTLE_SPIN: Duration = Duration::from_secs(1);
@@ -23,7 +24,7 @@ impl Stage {
     ///
     /// # Errors
     /// When the pack names an unknown parameter (it was validated, so this is a harness fault).
-    pub async fn play(&self) -> Result<(), AmountError> {
+    pub async fn play(&self) -> Result<(), ScriptError> {
         for (index, step) in self.plan.script.iter().enumerate() {
             let outcome = self.step(step).await?;
             self.recorder.record(Event::Step { step: index as u32, outcome });
@@ -35,7 +36,7 @@ impl Stage {
     }
 
     /// Runs one step.
-    async fn step(&self, step: &Step) -> Result<StepOutcome, AmountError> {
+    async fn step(&self, step: &Step) -> Result<StepOutcome, ScriptError> {
         Ok(match step {
             Step::Settle => {
                 let patience = Patience {
@@ -69,10 +70,12 @@ impl Stage {
                 self.measure(label);
                 StepOutcome::Reached
             }
+            Step::Listen => self.observe(self.patience(UNTIL_TIMER), || self.listening()).await,
+            other => self.act(other).await?,
         })
     }
 
-    fn patience(&self, timer: Duration) -> Patience {
+    pub(super) fn patience(&self, timer: Duration) -> Patience {
         Patience { timer, idle: self.idle(), spin: UNTIL_SPIN, until: self.deadline }
     }
 
@@ -81,7 +84,7 @@ impl Stage {
     }
 
     /// Watches, and records what was seen where it isn't the goal.
-    async fn observe(&self, patience: Patience, goal: impl FnMut() -> bool) -> StepOutcome {
+    pub(super) async fn observe(&self, patience: Patience, goal: impl FnMut() -> bool) -> StepOutcome {
         let mut looker = self.looker.take();
         let seen = watch(self, looker.as_mut(), patience, goal).await;
         let outcome = match &seen {
@@ -117,8 +120,8 @@ impl Stage {
         outcome
     }
 
-    fn goal(&self, condition: &Condition) -> Result<Goal, AmountError> {
-        let value = |amount: &Option<_>| amount.as_ref().map(|a| self.plan.amount(a)).transpose();
+    fn goal(&self, condition: &Condition) -> Result<Goal, ScriptError> {
+        let value = |amount: &Option<_>| amount.as_ref().map(|a| self.plan.amount(a)).transpose().map_err(ScriptError::Amount);
         Ok(Goal {
             in_flight: value(&condition.in_flight)?,
             parked: value(&condition.parked)?,
@@ -126,6 +129,8 @@ impl Stage {
             requests: value(&condition.requests)?,
             answered: value(&condition.answered)?,
             lines: value(&condition.lines)?,
+            echoed: self.members(condition.echoed.as_ref())?,
+            ended: self.members(condition.ended.as_ref())?,
         })
     }
 
@@ -138,6 +143,8 @@ impl Stage {
             && least(goal.requests, counts.requests)
             && least(goal.answered, counts.answered)
             && least(goal.lines, self.lines())
+            && goal.echoed.as_ref().is_none_or(|m| self.have(m, Swarm::echoed))
+            && goal.ended.as_ref().is_none_or(|m| self.have(m, Swarm::ended))
     }
 
     fn release(&self, release: &Release) -> Result<StepOutcome, AmountError> {
@@ -156,4 +163,17 @@ struct Goal {
     requests: Option<u64>,
     answered: Option<u64>,
     lines: Option<u64>,
+    echoed: Option<(String, Option<u64>)>,
+    ended: Option<(String, Option<u64>)>,
+}
+
+/// Why a script can't go on: a fault of the pack or of the host.
+#[derive(Debug, thiserror::Error)]
+pub enum ScriptError {
+    #[error("the task pack's script is wrong: {0}")]
+    Amount(#[from] AmountError),
+    #[error("the task pack's script speaks of clients, but its world has no swarm")]
+    NoSwarm,
+    #[error("the host gives no more sockets for clients: {0}")]
+    Sockets(#[source] std::io::Error),
 }

@@ -121,7 +121,8 @@ pub async fn watch(
 
         let unchanged = |scene: &_| !Scene::ready(scene) && Scene::seq(scene) == current;
         let first = looker.look();
-        if !first.asleep(|tid| scene.holds(tid)) {
+        // Its own process can't be gone without init having told so: init is about to.
+        if first.processes == 0 || !first.asleep(|tid| scene.holds(tid)) {
             let spent = first.run_ns().saturating_sub(*run_ns_at_event.get_or_insert(first.run_ns()));
             if Duration::from_nanos(spent) >= patience.spin {
                 return Seen::GaveUp("the program kept the processor busy and did nothing");

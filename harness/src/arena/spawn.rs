@@ -3,19 +3,19 @@
 use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::pipe::PipeFlags;
-use rustix::process::{PidfdFlags, WaitId, WaitIdOptions};
+use rustix::process::PidfdFlags;
 
 use super::filter::Filter;
 use super::limits::{Limits, Prepared};
 use super::program::{Start, Strings};
 use super::seal::Sealed;
 use super::status::{self, Kind, Stage, Status, Wire};
-use super::{init, sys};
+use super::{init, sys, tree};
 use crate::evidence::Tier;
 
 pub use super::filter::Gate;
@@ -50,6 +50,7 @@ pub struct Program {
     pub status: OwnedFd,
     /// The descriptor on which held calls are heard of, with [`Gate::Files`].
     pub notify: Option<OwnedFd>,
+    sealed: bool,
     ended: bool,
 }
 
@@ -64,6 +65,8 @@ pub enum SpawnError {
     NotFound { command: String, looked: Vec<String> },
     #[error("`{command}` is not executable; run `chmod +x` on it, or name its interpreter in `run`")]
     NotExecutable { command: String },
+    #[error("`{command}` lies in a folder that the program's user may not enter; install it for all users, or let `gradus doctor` say how to get tier full")]
+    Unreachable { command: String },
     #[error("the interpreter that the first line of `{command}` names does not exist here; mend its `#!` line (a Windows line end there counts as part of the name)")]
     NoInterpreter { command: String },
     #[error("`{command}` is neither a program for this machine nor a script with a `#!` line; add one such as `#!/usr/bin/env python3`")]
@@ -158,6 +161,7 @@ pub fn spawn(sealed: &Sealed, launch: &Launch) -> Result<Program, SpawnError> {
         stderr: err_read,
         status,
         notify: begun.notify.take(),
+        sealed: start.sealed,
         ended: false,
     })
 }
@@ -198,7 +202,7 @@ impl Drop for Begun {
     fn drop(&mut self) {
         if let Some(init) = &self.init {
             let _ = rustix::process::pidfd_send_signal(init, rustix::process::Signal::KILL);
-            let _ = rustix::process::waitid(WaitId::PidFd(init.as_fd()), WaitIdOptions::EXITED);
+            let _ = tree::wait_end(init, Duration::from_secs(10));
         }
     }
 }
@@ -212,6 +216,7 @@ impl Failed {
         };
         let source = io::Error::from_raw_os_error(errno);
         match (Stage::from_wire(number), errno) {
+            (Some(Stage::Unreachable), _) => SpawnError::Unreachable { command },
             (Some(Stage::Interpreter), _) => SpawnError::NoInterpreter { command },
             (Some(Stage::Execute), libc::ENOENT | libc::ENOTDIR) => {
                 SpawnError::NotFound { command, looked: places.to_vec() }
@@ -268,36 +273,36 @@ impl Program {
         }
         // A listener that is let go fails the held calls, so that nothing waits for us.
         self.notify = None;
+        let limit = Duration::from_secs(10);
+        let ended = if self.sealed { Ok(()) } else { self.end_tree(limit) };
         rustix::process::pidfd_send_signal(&self.init, rustix::process::Signal::KILL)?;
-        wait_end(&self.init, Duration::from_secs(10))?;
+        tree::wait_end(&self.init, limit)?;
+        ended?;
         self.ended = true;
         Ok(())
+    }
+
+    /// Where init's end isn't everybody's end.
+    fn end_tree(&self, limit: Duration) -> io::Result<()> {
+        tree::end_descendants(self.init_pid, limit)?;
+        // Letting go of our end tells init to end what is left, and then itself.
+        let _ = rustix::net::shutdown(&self.status, rustix::net::Shutdown::Both);
+        let mut one = [rustix::event::PollFd::new(&self.init, rustix::event::PollFlags::IN)];
+        let second = rustix::event::Timespec { tv_sec: 1, tv_nsec: 0 };
+        rustix::event::poll(&mut one, Some(&second))?;
+        Ok(())
+    }
+
+    /// Ids of the program's process and all that descend from it, as this process sees them, the
+    /// orphaned ones too. What is born or ends meanwhile may be missed.
+    pub fn tree(&self) -> Vec<i32> {
+        tree::descendants(self.init_pid)
     }
 }
 
 impl Drop for Program {
     fn drop(&mut self) {
         let _ = self.kill();
-    }
-}
-
-/// Waits until the process of this pidfd, a child of ours, ends, and reaps it.
-fn wait_end(pidfd: &OwnedFd, limit: Duration) -> io::Result<()> {
-    use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    let timeout = Timespec { tv_sec: limit.as_secs() as i64, tv_nsec: limit.subsec_nanos().into() };
-    loop {
-        let mut one = [PollFd::new(pidfd, PollFlags::IN)];
-        match poll(&mut one, Some(&timeout)) {
-            Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
-            Ok(_) => break,
-            Err(rustix::io::Errno::INTR) => continue,
-            Err(error) => return Err(error.into()),
-        }
-    }
-    match rustix::process::waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED) {
-        // Reaped by somebody else, who may wait for any child.
-        Err(rustix::io::Errno::CHILD) => Ok(()),
-        other => Ok(other.map(drop)?),
     }
 }
 

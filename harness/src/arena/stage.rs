@@ -14,6 +14,7 @@ use crate::plan::Plan;
 use crate::world::ledger::Ledger;
 use crate::world::origin::Serving;
 use crate::world::side::Side;
+use crate::world::swarm::Swarm;
 
 /// Everything that the script and the settling act upon.
 pub struct Stage {
@@ -23,6 +24,8 @@ pub struct Stage {
     /// Absent in a world without an origin.
     pub serving: Option<Serving>,
     pub side: Rc<Side>,
+    /// Absent in a world without clients.
+    pub swarm: Option<Swarm>,
     pub program: RefCell<Program>,
     pub out: Rc<Output>,
     pub err: Rc<Output>,
@@ -55,7 +58,7 @@ impl Scene for Stage {
     }
 
     fn busy(&self) -> bool {
-        self.ledger.busy()
+        self.ledger.busy() || self.swarm.as_ref().is_some_and(Swarm::busy)
     }
 
     fn on_the_way(&self) -> bool {
@@ -118,6 +121,9 @@ impl Stage {
         self.side.drain().await;
         self.out.drain();
         self.err.drain();
+        if let Some(swarm) = &self.swarm {
+            swarm.report();
+        }
         self.out.close();
         self.err.close();
         let (user, system, max_rss_kib) = *self.own.borrow();

@@ -46,6 +46,8 @@ pub(super) enum Stage {
     Execute,
     /// The file exists, but the interpreter that it names does not.
     Interpreter,
+    /// A folder on the way is closed to the program's user.
+    Unreachable,
 }
 
 impl Stage {
@@ -64,6 +66,7 @@ impl Stage {
             Listener,
             Execute,
             Interpreter,
+            Unreachable,
         ];
         all.into_iter().find(|stage| *stage as u32 == number)
     }
@@ -167,9 +170,9 @@ mod tests {
 
     #[test]
     fn every_stage_has_its_number() {
-        for number in 1..=12 {
+        for number in 1..=13 {
             assert_eq!(Stage::from_wire(number).map(|stage| stage as u32), Some(number));
         }
-        assert_eq!(Stage::from_wire(13), None);
+        assert_eq!(Stage::from_wire(14), None);
     }
 }

@@ -1,11 +1,19 @@
 //! Task packs: the language, as values, and reading it.
 
 pub mod amount;
+pub mod load;
 pub mod model;
+pub mod near;
+pub mod pack;
+pub mod place;
 pub mod rule;
+pub mod schema;
 pub mod script;
 pub mod swarm;
+mod validate;
 pub mod world;
 
 pub use amount::{Amount, Params, Value};
+pub use load::{Problem, TaskError, load};
 pub use model::{Check, Kind, Limits, Range, Scenario, Task, Text, Visibility};
+pub use pack::{Library, Pack, PackError};

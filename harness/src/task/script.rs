@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::amount::Amount;
+use super::swarm::{Connect, Group, Members, Send};
 use crate::evidence::Point;
 
 /// One step. Waiting steps end when their condition holds, when the submission has settled and so
@@ -25,6 +26,22 @@ pub enum Step {
     Signal(String),
     /// Record the kernel's accounts of the process tree under this label.
     Measure(String),
+    /// Wait until the submission listens on its port. Seen in the kernel, never tried out.
+    Listen,
+    /// Connect clients of the swarm, and wait until each is connected or refused.
+    Connect(Connect),
+    /// Let every client of a group say something.
+    Send(Send),
+    /// Let every client of a group read what comes back from now on.
+    Read(Group),
+    /// Let no client of a group read any more.
+    Deaf(Group),
+    /// Half-close every client's connection, once what it says is sent.
+    Finish(Group),
+    /// Close every client's connection in order.
+    Close(Group),
+    /// Reset every client's connection.
+    Reset(Group),
 }
 
 /// All given members must hold.
@@ -43,6 +60,10 @@ pub struct Condition {
     pub answered: Option<Amount>,
     /// At least so many lines on standard output.
     pub lines: Option<Amount>,
+    /// So many clients to whom everything that they said has come back.
+    pub echoed: Option<Members>,
+    /// So many clients whose connection has ended.
+    pub ended: Option<Members>,
 }
 
 /// Which answers to let go.

@@ -13,6 +13,8 @@ use crate::evidence::Point;
 pub struct World {
     /// Mock HTTP servers under several host names, with a list of pages.
     pub origin: Option<Origin>,
+    /// TCP clients of the submission.
+    pub swarm: Option<super::swarm::Swarm>,
 }
 
 /// Mock HTTP servers that serve a seeded list of pages. `{urls}` is a file with their addresses.

@@ -41,11 +41,6 @@ enum Follows {
 }
 
 impl Scanner {
-    /// Whether the heads to come can no longer be found here.
-    pub fn blind(&self) -> bool {
-        self.state == State::Blind
-    }
-
     /// Takes the next bytes of the stream; calls `found` for each head that they complete.
     pub fn feed(&mut self, mut bytes: &[u8], mut found: impl FnMut(Head<'_>)) {
         while !bytes.is_empty() {

@@ -9,12 +9,14 @@ pub mod diag;
 pub mod ledger;
 pub mod origin;
 pub mod park;
+pub mod ready;
 pub mod side;
+pub mod swarm;
 
 mod answer;
 mod heads;
 mod raw;
 mod serve;
 mod wire;
-pub mod swarm;
-pub mod ready;
+#[cfg(test)]
+mod tests;

@@ -240,11 +240,6 @@ impl<T> Wire<T> {
     pub fn poll_shutdown(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.poll_put(cx, |stream, cx| stream.poll_shutdown(cx))
     }
-
-    /// Whether the server's own count of requests holds, as they could not all be found in the bytes.
-    pub fn blind(&self) -> bool {
-        self.scanner.borrow().blind()
-    }
 }
 
 /// The server's handle on a connection.

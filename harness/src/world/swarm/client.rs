@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::rc::Rc;
 
 use rustix::io::Errno;
@@ -17,6 +17,7 @@ use tokio::sync::Notify;
 use super::message::Message;
 use crate::evidence::writer::Recorder;
 use crate::evidence::{ClientEnding, Event};
+use crate::world::diag::Diag;
 use crate::world::side::{self, Side, Watch};
 
 /// What the swarm's clients share.
@@ -24,6 +25,8 @@ pub struct Shared {
     pub recorder: Rc<Recorder>,
     pub side: Rc<Side>,
     pub target: SocketAddr,
+    /// Absent where the host doesn't let us ask about sockets.
+    pub diag: Option<Rc<Diag>>,
 }
 
 /// How far a client's connection is.
@@ -83,6 +86,9 @@ impl Client {
         )?;
         sockopt::set_tcp_nodelay(&fd, true)?;
         sockopt::set_socket_reuseaddr(&fd, true)?;
+        // The port is chosen at the connect, where only the whole 4-tuple must be unique: choosing it here
+        // would search ever longer as the ports fill up.
+        choose_port_late(&fd)?;
         rustix::net::bind(&fd, &source)?;
         let begun = rustix::net::connect(&fd, &shared.target);
         let client = Rc::new(Client {
@@ -375,4 +381,20 @@ impl Client {
         self.socket.take();
         self.woken.notify_one();
     }
+}
+
+/// `IP_BIND_ADDRESS_NO_PORT` of ip(7).
+fn choose_port_late(fd: &OwnedFd) -> io::Result<()> {
+    let on: libc::c_int = 1;
+    // SAFETY: the kernel reads one int, which lives across the call.
+    let done = unsafe {
+        libc::setsockopt(
+            fd.as_raw_fd(),
+            libc::IPPROTO_IP,
+            libc::IP_BIND_ADDRESS_NO_PORT,
+            (&raw const on).cast(),
+            size_of::<libc::c_int>() as libc::socklen_t,
+        )
+    };
+    if done < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }

@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::task::swarm::Alphabet;
 
 /// Characters in the block that a message repeats. Odd on purpose: blocks don't line up with buffers.
-const BLOCK_CHARS: usize = 4093;
+const BLOCK_CHARS: u64 = 4093;
 
 /// A seeded text of any length: a block of whole characters, repeated.
 #[derive(Debug, Clone)]
@@ -32,7 +32,7 @@ impl Message {
     pub fn new(alphabet: Alphabet, seed: u64, len: u64) -> Message {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let (mut plain, mut upper, mut lengths) = (Vec::new(), Vec::new(), Vec::new());
-        for _ in 0..BLOCK_CHARS {
+        for _ in 0..len.min(BLOCK_CHARS) {
             let (one, raised) = character(alphabet, &mut rng);
             plain.extend_from_slice(&one);
             upper.extend_from_slice(&raised);
@@ -41,12 +41,12 @@ impl Message {
         let block = plain.len() as u64;
         let mut tail = 0;
         for n in lengths {
-            if tail + n > len % block {
+            if block == 0 || tail + n > len % block {
                 break;
             }
             tail += n;
         }
-        let len = len / block * block + tail;
+        let len = len / block.max(1) * block + tail;
         Message { plain: plain.into(), upper: upper.into(), len }
     }
 

@@ -6,7 +6,7 @@ mod message;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,8 @@ use crate::task::swarm::{Alphabet, Pieces};
 
 /// Ports that one source address is used for: below the usual ephemeral range's size.
 const PER_ADDRESS: u32 = 20_000;
+/// `TCP_LISTEN` of the kernel's `include/net/tcp_states.h`.
+const TCP_LISTEN: u8 = 10;
 /// A connect that the kernel has not answered for so long is not waited for: the submission doesn't accept.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(4);
 
@@ -126,6 +128,24 @@ impl Swarm {
     /// Clients of the group that are connected, or have been.
     pub fn connected(&self, group: &str) -> u64 {
         self.count(group, |c| matches!(c.phase(), Phase::Open | Phase::Ended(_)))
+    }
+
+    /// Clients of the group that the kernel has not yet connected or refused.
+    pub fn connecting(&self, group: &str) -> u64 {
+        self.count(group, |c| c.phase() == Phase::Connecting)
+    }
+
+    /// Whether something listens at the target: asked of the kernel, not tried out. Where the kernel
+    /// doesn't tell, a connection that is closed at once tries it out.
+    pub fn listening(&self) -> bool {
+        let SocketAddr::V4(target) = self.shared.target else { return false };
+        match &self.shared.diag {
+            Some(diag) => {
+                let any = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0);
+                diag.end(target, any).is_ok_and(|end| end.is_some_and(|end| end.state == TCP_LISTEN))
+            }
+            None => std::net::TcpStream::connect(target).is_ok(),
+        }
     }
 
     /// Whether the kernel still owes us an answer to a connect (it repeats a lost SYN by itself).

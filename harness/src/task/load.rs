@@ -1,0 +1,560 @@
+//! Reading YAML files of gradus: every fault with file, line, column, key, and a way to mend it.
+
+use std::fmt;
+
+use serde::de::DeserializeOwned;
+use serde_yaml::Error as YamlError;
+
+use super::near::nearest;
+use super::place::{Outline, Path, Place};
+use super::{Task, validate};
+
+/// Largest file that is read at all, bytes. The largest of our own packs is a hundredth of it.
+pub const MAX_BYTES: usize = 1 << 20;
+
+/// What is wrong with a YAML file: everything that was found, in the order of the file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct TaskError {
+    /// The file, as the user knows it.
+    pub file: String,
+    pub problems: Vec<Problem>,
+}
+
+/// One fault in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    pub place: Place,
+    /// Path of keys: `scenarios[2].checks[0].points`. Empty: the document as a whole.
+    pub key: String,
+    pub message: String,
+    /// How to mend it, if we can tell.
+    pub mend: Option<String>,
+    /// The line of the file, for the eye.
+    pub line: String,
+}
+
+/// A fault that is known by its path only; the outline of the file turns it into a [`Problem`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Flaw {
+    pub path: Path,
+    /// Point at the key, not at its value.
+    pub at_key: bool,
+    pub message: String,
+    pub mend: Option<String>,
+}
+
+impl fmt::Display for TaskError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, problem) in self.problems.iter().enumerate() {
+            if i > 0 {
+                f.write_str("\n")?;
+            }
+            problem.write(f, &self.file)?;
+        }
+        Ok(())
+    }
+}
+
+impl Problem {
+    fn write(&self, f: &mut fmt::Formatter<'_>, file: &str) -> fmt::Result {
+        let Place { line, column } = self.place;
+        f.write_str(file)?;
+        if line > 0 {
+            write!(f, ":{line}:{column}")?;
+        }
+        f.write_str(": ")?;
+        if !self.key.is_empty() {
+            write!(f, "{}: ", self.key)?;
+        }
+        f.write_str(&self.message)?;
+        if line > 0 && !self.line.is_empty() {
+            let (shown, caret) = clip(&self.line, column);
+            let number = line.to_string();
+            let gutter = " ".repeat(number.len());
+            write!(
+                f,
+                "\n {number} | {shown}\n {gutter} | {}^",
+                " ".repeat(caret)
+            )?;
+        }
+        match &self.mend {
+            Some(mend) => write!(f, "\n   help: {mend}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Cuts a long line to a window around its column. Gives the caret's offset in what is shown.
+fn clip(line: &str, column: u32) -> (String, usize) {
+    const WIDTH: usize = 100;
+    let chars: Vec<char> = line
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    let at = (column.max(1) as usize - 1).min(chars.len());
+    let from = at
+        .saturating_sub(WIDTH / 2)
+        .min(chars.len().saturating_sub(WIDTH));
+    (chars[from..].iter().take(WIDTH).collect(), at - from)
+}
+
+/// Reads a task pack's `task.yaml`. `name` is the file's name for messages.
+///
+/// # Errors
+/// Syntax, types, unknown keys (the first of them), and then everything that is wrong in meaning, all at once.
+pub fn load(text: &str, name: &str) -> Result<Task, TaskError> {
+    let task: Task = parse(text, name)?;
+    let flaws = validate::flaws(&task);
+    if flaws.is_empty() {
+        Ok(task)
+    } else {
+        Err(located(text, name, flaws))
+    }
+}
+
+/// Reads any YAML file of ours into its type, within the bounds for untrusted documents.
+///
+/// # Errors
+/// The first fault of syntax, type or key, with its place.
+pub fn parse<T: DeserializeOwned>(text: &str, name: &str) -> Result<T, TaskError> {
+    if text.len() > MAX_BYTES {
+        let message = format!(
+            "the file has {} bytes; more than {MAX_BYTES} are not read",
+            text.len()
+        );
+        let whole = Problem {
+            place: Place::default(),
+            key: String::new(),
+            message,
+            mend: None,
+            line: String::new(),
+        };
+        return Err(TaskError {
+            file: name.to_owned(),
+            problems: vec![whole],
+        });
+    }
+    serde_yaml::from_str_with_options(text, options()).map_err(|error| of_yaml(text, name, &error))
+}
+
+/// Adds line and column to flaws.
+pub(crate) fn located(text: &str, name: &str, flaws: Vec<Flaw>) -> TaskError {
+    let outline = Outline::of(text, options());
+    let mut problems: Vec<Problem> = flaws
+        .into_iter()
+        .map(|flaw| {
+            let place = if flaw.at_key {
+                outline.key(&flaw.path)
+            } else {
+                outline.value(&flaw.path)
+            };
+            Problem {
+                place,
+                key: flaw.path.to_string(),
+                message: flaw.message,
+                mend: flaw.mend,
+                line: line_of(text, place),
+            }
+        })
+        .collect();
+    problems.sort_by_key(|p| p.place);
+    TaskError {
+        file: name.to_owned(),
+        problems,
+    }
+}
+
+/// A few thousand nodes are plenty for a task; aliases may repeat a part, but not multiply.
+fn options() -> serde_yaml::Options {
+    serde_yaml::options! {
+        budget: serde_yaml::budget! {
+            max_documents: 1,
+            max_depth: 32,
+            max_nodes: 50_000,
+            max_events: 200_000,
+            max_aliases: 500,
+            max_anchors: 100,
+            max_total_scalar_bytes: MAX_BYTES,
+            max_recorded_anchor_events: 50_000,
+            max_recorded_anchor_bytes: MAX_BYTES,
+        },
+        alias_limits: serde_yaml::alias_limits! {
+            max_total_replayed_events: 50_000,
+            max_replay_stack_depth: 8,
+        },
+        strict_booleans: true,
+        with_snippet: false,
+    }
+}
+
+fn of_yaml(text: &str, name: &str, error: &YamlError) -> TaskError {
+    let place = error.location().map(Place::from).unwrap_or_default();
+    let path = Outline::of(text, options()).path_at(place);
+    let (message, mend) = explain(innermost(error));
+    let problem = Problem {
+        place,
+        key: path.to_string(),
+        message,
+        mend,
+        line: line_of(text, place),
+    };
+    TaskError {
+        file: name.to_owned(),
+        problems: vec![problem],
+    }
+}
+
+fn innermost(error: &YamlError) -> &YamlError {
+    match error {
+        YamlError::WithSnippet { error, .. } | YamlError::AliasError { error, .. } => {
+            innermost(error)
+        }
+        other => other,
+    }
+}
+
+fn explain(error: &YamlError) -> (String, Option<String>) {
+    match error {
+        YamlError::SerdeUnknownField {
+            field, expected, ..
+        } => (format!("unknown key `{field}`"), meant(field, expected)),
+        YamlError::SerdeUnknownVariant {
+            variant, expected, ..
+        } => (
+            format!("unknown word `{variant}`"),
+            meant(variant, expected),
+        ),
+        YamlError::SerdeMissingField { field, .. } => (
+            format!("key `{field}` is missing"),
+            Some(format!("add `{field}:` here")),
+        ),
+        YamlError::DuplicateMappingKey { key, .. } => (
+            key.as_ref().map_or_else(
+                || "a key stands twice".to_owned(),
+                |key| format!("key `{key}` stands twice"),
+            ),
+            Some("keep one of the two".to_owned()),
+        ),
+        YamlError::Budget { .. }
+        | YamlError::AliasReplayLimitExceeded { .. }
+        | YamlError::AliasExpansionLimitExceeded { .. }
+        | YamlError::AliasReplayStackDepthExceeded { .. } => (
+            "the document grows beyond what is read (too many aliases, nodes or levels)".to_owned(),
+            Some("write the repeated parts out, or make the file smaller".to_owned()),
+        ),
+        YamlError::Eof { .. } => ("the document is empty or ends too early".to_owned(), None),
+        YamlError::Message { msg, .. }
+            if msg.contains("did not match any variant of untagged enum Amount") =>
+        {
+            (
+                "a whole number is wanted, or a sum of parameters".to_owned(),
+                Some("write it like `3`, `limit` or `2 * limit + 1`".to_owned()),
+            )
+        }
+        YamlError::Message { msg, .. }
+            if msg.contains("did not match any variant of untagged enum") =>
+        {
+            ("a whole number or a text is wanted".to_owned(), None)
+        }
+        YamlError::Message { msg, .. } => (msg.clone(), None),
+        other => (without_place(&other.to_string()), None),
+    }
+}
+
+fn meant(word: &str, expected: &[&'static str]) -> Option<String> {
+    match nearest(word, expected.iter().copied()) {
+        Some(near) => Some(format!("did you mean `{near}`?")),
+        None if expected.is_empty() => None,
+        None => Some(format!("known here: {}", expected.join(", "))),
+    }
+}
+
+/// The place stands before the message already.
+fn without_place(message: &str) -> String {
+    let end = message.rfind(" at line ").unwrap_or(message.len());
+    let plain = message[..end].trim();
+    plain.strip_prefix("error: ").unwrap_or(plain).to_owned()
+}
+
+fn line_of(text: &str, place: Place) -> String {
+    let n = place.line as usize;
+    n.checked_sub(1)
+        .and_then(|n| text.lines().nth(n))
+        .unwrap_or_default()
+        .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A small pack without faults; line numbers of the tests below count in it.
+    const GOOD: &str = "\
+schema: 1
+task: fetcher
+title: { en: Fetcher, ru: Загрузчик }
+teaches: { en: Limits }
+kind: client
+run: [fetcher, -c, '{limit}', '{urls}']
+scenarios:
+  - scenario: keeps-limit
+    title: { en: Keeps its limit }
+    with: [ { limit: 1 }, { limit: 3 } ]
+    world:
+      origin: { pages: 4 * limit, size: 1KiB..4KiB, gate: head }
+    script:
+      - until: { in_flight: limit }
+      - settle
+      - release: { count: 1 }
+      - open
+      - exit
+    checks:
+      - check: reaches
+        title: { en: Reaches }
+        rule: { reaches: { in_flight: limit } }
+        points: 5
+      - check: never-exceeds
+        title: { en: Never exceeds }
+        rule: { never_exceeds: { in_flight: limit } }
+        points: 5
+";
+
+    /// Loads the good pack with one part replaced; gives `line:column key: message | help` of each problem.
+    fn problems(from: &str, to: &str) -> Vec<String> {
+        assert!(GOOD.contains(from), "{from:?} is not in the good pack");
+        let error = load(&GOOD.replacen(from, to, 1), "t.yaml").expect_err("a fault");
+        let line = |p: &Problem| {
+            let mend = p.mend.as_deref().unwrap_or("-");
+            format!(
+                "{}:{} {}: {} | {mend}",
+                p.place.line, p.place.column, p.key, p.message
+            )
+        };
+        error.problems.iter().map(line).collect()
+    }
+
+    fn check(from: &str, to: &str, wanted: &[&str]) {
+        let found = problems(from, to);
+        assert_eq!(found.len(), wanted.len(), "{from:?} → {to:?}: {found:#?}");
+        for (found, wanted) in found.iter().zip(wanted) {
+            assert!(
+                found.contains(wanted),
+                "{from:?} → {to:?}: {found}\n lacks {wanted}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_good_pack_is_read() {
+        let task = load(GOOD, "t.yaml").expect("good");
+        assert_eq!(task.scenarios[0].checks.len(), 2);
+    }
+
+    #[test]
+    fn faults_of_form_have_place_key_and_suggestion() {
+        check(
+            "    checks:",
+            "    check:",
+            &["19:5 scenarios[0].check: unknown key `check` | did you mean `checks`?"],
+        );
+        check(
+            "kind: client",
+            "kind: klient",
+            &["5:7 kind: unknown word `klient` | did you mean `client`?"],
+        );
+        check(
+            "gate: head",
+            "gate: heed",
+            &["unknown word `heed` | did you mean `head`?"],
+        );
+        check("kind: client\n", "", &["key `kind` is missing"]);
+        check(
+            "      - settle",
+            "      - setle",
+            &["15:9 scenarios[0].script[1]: unknown word `setle` | did you mean `settle`?"],
+        );
+        check(
+            "points: 5",
+            "points: many",
+            &["23:17 scenarios[0].checks[0].points"],
+        );
+        check(
+            "points: 5",
+            "points: 5\n        points: 6",
+            &["24:9 scenarios[0].checks[0].points: key `points` stands twice"],
+        );
+        check("[fetcher,", "[fetcher", &["6:"]);
+        check("schema: 1\n", "schema: 1\n\tx: 2\n", &["2:"]);
+        check(
+            "1KiB..4KiB",
+            "4KiB..1KiB",
+            &["12:35 scenarios[0].world.origin.size: `4KiB..1KiB` is not a size"],
+        );
+    }
+
+    #[test]
+    fn faults_of_meaning_have_place_key_and_suggestion() {
+        check(
+            "in_flight: limit }",
+            "in_flight: limt }",
+            &[
+                "14:29 scenarios[0].script[0].until.in_flight: unknown parameter `limt` (this scenario has: limit) | did you mean `limit`?",
+            ],
+        );
+        check(
+            "check: never-exceeds",
+            "check: reaches",
+            &["24:16 scenarios[0].checks[1].check: a second check is named `reaches`"],
+        );
+        check(
+            "rule: { reaches:",
+            "rule: { refills:",
+            &["26:15 scenarios[0].checks[1].rule: an upper bound"],
+        );
+        check(
+            "points: 5",
+            "points: -1",
+            &["23:17 scenarios[0].checks[0].points: -1 points"],
+        );
+        check("points: 5", "points: .nan", &["23:17"]);
+        check(
+            "'{limit}'",
+            "'{limt}'",
+            &["6:20 run[2]: unknown placeholder `{limt}` | did you mean `{limit}`?"],
+        );
+        check(
+            "title: { en: Keeps its limit }",
+            "title: { ru: Предел }",
+            &["9:12 scenarios[0].title: no English text"],
+        );
+        check(
+            ", gate: head",
+            "",
+            &["16:9 scenarios[0].script[2].release: this world holds no answers"],
+        );
+        check(
+            "      - open\n",
+            "",
+            &["the submission can't end while the world holds answers"],
+        );
+        check(
+            "      - open\n",
+            "      - open\n      - open\n",
+            &["18:9 scenarios[0].script[4]: the gates are open already"],
+        );
+        check(
+            "      - exit\n",
+            "      - exit\n      - settle\n",
+            &["19:9 scenarios[0].script[5]: nothing can happen after"],
+        );
+        check(
+            "      - settle\n",
+            "      - signal: SIGTRM\n",
+            &[
+                "15:17 scenarios[0].script[1].signal: unknown signal `SIGTRM` | did you mean `TERM`?",
+            ],
+        );
+        check(
+            "- until: { in_flight: limit }",
+            "- until: {}",
+            &["14:16 scenarios[0].script[0].until: nothing to wait for"],
+        );
+        check("schema: 1", "schema: 2", &["1:9 schema: version 2"]);
+        check(
+            "with: [ { limit: 1 }, { limit: 3 } ]",
+            "with: []",
+            &["10:11 scenarios[0].with: an empty list"],
+        );
+        check(
+            "pages: 4 * limit",
+            "pages: 2 - limit",
+            &["12:24 scenarios[0].world.origin.pages: `2 - limit` is below zero"],
+        );
+        check(
+            "scenario: keeps-limit",
+            "scenario: Keeps limit",
+            &["8:15 scenarios[0].scenario: `Keeps limit` can't be"],
+        );
+    }
+
+    #[test]
+    fn all_faults_of_meaning_are_listed_in_the_order_of_the_file() {
+        let text = GOOD
+            .replace("points: 5", "points: -5")
+            .replace("schema: 1", "schema: 7");
+        let lines: Vec<u32> = load(&text, "t")
+            .expect_err("faults")
+            .problems
+            .iter()
+            .map(|p| p.place.line)
+            .collect();
+        assert_eq!(lines, [1, 7, 23, 27]);
+    }
+
+    #[test]
+    fn it_is_shown_with_line_and_caret() {
+        let text = GOOD.replace("kind: client", "kind: klient");
+        let shown = load(&text, "tasks/x/task.yaml")
+            .expect_err("fault")
+            .to_string();
+        let want = "tasks/x/task.yaml:5:7: kind: unknown word `klient`\n 5 | kind: klient\n   |       ^\n   help: did you mean `client`?";
+        assert_eq!(shown, want);
+    }
+
+    #[test]
+    fn long_lines_and_control_characters_are_shown_safely() {
+        let text = GOOD.replace("kind: client", &format!("kind: {}", "k".repeat(5000)));
+        let shown = load(&text, "t").expect_err("fault").to_string();
+        assert!(
+            shown.lines().nth(1).is_some_and(|l| l.len() < 120),
+            "{shown}"
+        );
+    }
+
+    #[test]
+    fn bombs_are_refused_quickly() {
+        let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+        for i in 1..30 {
+            let last = i - 1;
+            bomb += &format!(
+                "a{i}: &a{i} [*a{last}, *a{last}, *a{last}, *a{last}, *a{last}, *a{last}, *a{last}]\n"
+            );
+        }
+        // As a value that is really read, not only skipped as an unknown key.
+        let error = parse::<serde_json::Value>(&bomb, "t").expect_err("refused");
+        assert!(
+            error.problems[0].message.contains("beyond what is read"),
+            "{error}"
+        );
+        assert!(load(&bomb, "t").is_err());
+        let deep = format!("a: {}{}", "[".repeat(10_000), "]".repeat(10_000));
+        assert!(parse::<serde_json::Value>(&deep, "t").is_err());
+        assert!(
+            load(&"x".repeat(MAX_BYTES + 1), "t")
+                .expect_err("refused")
+                .to_string()
+                .contains("are not read")
+        );
+        let long = format!("a: [{}]", "1,".repeat(MAX_BYTES / 2 - 10));
+        assert!(parse::<serde_json::Value>(&long, "t").is_err());
+    }
+
+    #[test]
+    fn what_is_no_task_at_all_is_an_error_not_a_panic() {
+        for text in [
+            "",
+            "---",
+            "null",
+            "[]",
+            "7",
+            "\u{feff}",
+            "a: b: c",
+            "!!x y",
+            "- *nobody",
+            "schema: 1\n---\nschema: 1",
+        ] {
+            let error = load(text, "t").expect_err(text);
+            assert_eq!(error.problems.len(), 1, "{text}: {error}");
+        }
+    }
+}
