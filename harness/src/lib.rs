@@ -3,9 +3,12 @@
 
 pub mod arena;
 pub mod check;
+pub mod cli;
 pub mod evidence;
+pub mod grade;
 pub mod plan;
 pub mod report;
+pub mod store;
 pub mod submission;
 pub mod task;
 pub mod world;
