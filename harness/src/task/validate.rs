@@ -1,6 +1,8 @@
 //! What a task pack must mean, beyond its types: everything here would otherwise show up only as a
 //! strange verdict.
 
+mod clients;
+
 use std::collections::HashMap;
 
 use super::amount::{Amount, AmountError, Params, Value};
@@ -317,7 +319,6 @@ impl Flaws {
         }
         let (mut opened, mut ended) = (false, None);
         let mut labels = HashMap::new();
-        let mut groups: Vec<&str> = Vec::new();
         for (i, step) in scenario.script.iter().enumerate() {
             let at = at.to(i);
             if let Some(exit) = ended {
@@ -329,17 +330,7 @@ impl Flaws {
             }
             match step {
                 Step::Settle => {}
-                Step::Until(condition) => {
-                    self.until(&at.to("until"), scenario, condition);
-                    for (key, members) in [("echoed", &condition.echoed), ("ended", &condition.ended)] {
-                        let Some(members) = members else { continue };
-                        let at = at.to("until").to(key);
-                        self.group(&at.to("group"), &groups, &members.group);
-                        if let Some(count) = &members.count {
-                            self.amount(&at.to("count"), scenario, count);
-                        }
-                    }
-                }
+                Step::Until(condition) => self.until(&at.to("until"), scenario, condition),
                 Step::Release(release) => {
                     self.release(&at.to("release"), scenario, release);
                     if opened {
@@ -366,6 +357,14 @@ impl Flaws {
                         );
                     }
                 }
+                Step::Listen
+                | Step::Connect(_)
+                | Step::Send(_)
+                | Step::Read(_)
+                | Step::Deaf(_)
+                | Step::Finish(_)
+                | Step::Close(_)
+                | Step::Reset(_) => self.client_step(&at, scenario, i),
                 Step::Signal(name) => self.signal(&at.to("signal"), name),
                 Step::Measure(label) => {
                     if label == "end" || labels.insert(label.clone(), i).is_some() {
@@ -374,38 +373,7 @@ impl Flaws {
                         self.help(&at.to("measure"), format!("label `{label}` is taken"), mend);
                     }
                 }
-                Step::Listen => self.clients(&at, scenario),
-                Step::Connect(connect) => {
-                    self.clients(&at, scenario);
-                    self.amount(&at.to("connect").to("count"), scenario, &connect.count);
-                    groups.push(&connect.group);
-                }
-                Step::Send(send) => {
-                    self.group(&at.to("send").to("group"), &groups, &send.group);
-                    self.amount(&at.to("send").to("size"), scenario, &send.size);
-                }
-                Step::Read(g) => self.group(&at.to("read").to("group"), &groups, &g.group),
-                Step::Deaf(g) => self.group(&at.to("deaf").to("group"), &groups, &g.group),
-                Step::Finish(g) => self.group(&at.to("finish").to("group"), &groups, &g.group),
-                Step::Close(g) => self.group(&at.to("close").to("group"), &groups, &g.group),
-                Step::Reset(g) => self.group(&at.to("reset").to("group"), &groups, &g.group),
             }
-        }
-    }
-
-    fn clients(&mut self, at: &Path, scenario: &Scenario) {
-        if scenario.world.swarm.is_none() {
-            self.help(at, "this world has no clients", "add `world: { swarm: {} }`");
-        }
-    }
-
-    fn group(&mut self, at: &Path, connected: &[&str], name: &str) {
-        if !connected.contains(&name) {
-            let mend = match nearest(name, connected.iter().copied()) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("add `- connect: {{ group: {name} }}` before it"),
-            };
-            self.help(at, format!("no client of a group `{name}` is connected at this step"), mend);
         }
     }
 
@@ -421,7 +389,21 @@ impl Flaws {
     }
 
     fn until(&mut self, at: &Path, scenario: &Scenario, condition: &Condition) {
-        let Condition { in_flight, parked, parked_at_body, requests, answered, lines, echoed, ended } = condition;
+        let Condition {
+            in_flight,
+            parked,
+            parked_at_body,
+            requests,
+            answered,
+            lines,
+            echoed,
+            ended,
+        } = condition;
+        for (key, members) in [("echoed", echoed), ("ended", ended)] {
+            if let Some(members) = members {
+                self.members(&at.to(key), scenario, members);
+            }
+        }
         let all = [
             ("in_flight", in_flight, false),
             ("parked", parked, true),
@@ -435,7 +417,7 @@ impl Flaws {
             self.help(
                 at,
                 "nothing to wait for",
-                format!("name at least one of: {known}, echoed, ended"),
+                format!("name at least one of: {known}"),
             );
         }
         for (key, amount, needs_gate) in all {
