@@ -6,6 +6,8 @@ pub mod check;
 pub mod evidence;
 pub mod plan;
 pub mod report;
+pub mod score;
 pub mod submission;
 pub mod task;
+pub mod verify;
 pub mod world;
