@@ -77,7 +77,8 @@ pub fn never_exceeds(view: &View, limit: u64) -> Verdict {
 /// comes to its limit, or that passes it, is judged for that elsewhere.
 pub fn refills(view: &View, limit: u64) -> Verdict {
     let script = &view.plan().script;
-    let (mut times, mut timed, mut doubtful, mut shown) = (0u64, false, false, Vec::new());
+    let (mut times, mut shown) = (0u64, Vec::new());
+    let (mut nothing_waited, mut doubtful, mut timed) = (false, false, false);
     for (i, release) in view.moments.iter().enumerate() {
         if !matches!(script.get(release.step), Some(Step::Release(_))) || i == 0 {
             continue;
@@ -85,7 +86,12 @@ pub fn refills(view: &View, limit: u64) -> Verdict {
         let before = &view.moments[i - 1];
         let begun = before.n;
         let let_go: Vec<u64> = view.released.iter().copied().filter(|&n| n > begun && n < release.n).collect();
-        if let_go.is_empty() || before.left == 0 {
+        if let_go.is_empty() {
+            continue;
+        }
+        // All had been asked for: no place that came free was waited for.
+        if before.left == 0 {
+            nothing_waited = true;
             continue;
         }
         let after = view.moments[i + 1..]
@@ -119,7 +125,7 @@ pub fn refills(view: &View, limit: u64) -> Verdict {
             timed |= !view.sure(settled);
         }
     }
-    if times > 0 && !doubtful {
+    if (times > 0 || nothing_waited) && !doubtful {
         return Verdict::new(Code::Refilled).fact("times", times).seen(shown);
     }
     undecided(view, timed)

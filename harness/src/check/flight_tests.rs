@@ -221,3 +221,9 @@ fn a_batch_that_goes_on_by_its_own_time_outs_has_not_refilled() {
     let batch = at_limit().release([0]).reached(2).abandon(1..3).ask(3..6).settle(3);
     check(&batch.gave_up(false), REFILLS, "evidence.gave_up");
 }
+
+#[test]
+fn who_asks_for_everything_at_once_leaves_no_place_empty() {
+    let greedy = story(3, 9).ask(0..9).reached(0).settle(1).release([0]).reached(2).settle(3);
+    check(&greedy.exit(0), REFILLS, "flight.refilled");
+}

@@ -18,7 +18,7 @@ scenarios:
     script: [open, exit]
     checks:
       - { check: reaches-limit, title: { en: Reaches the limit, ru: Достигает предела }, rule: { reaches: { in_flight: limit } }, points: 12, link: reach }
-      - { check: keeps-limit, title: { en: Never passes the limit, ru: Не превышает предел }, rule: { never_exceeds: { in_flight: limit } }, points: 12.5, link: "#limit", hint: { en: Mind the comparison. } }
+      - { check: keeps-limit, title: { en: Never passes the limit, ru: Не превышает предел }, rule: { never_exceeds: { in_flight: limit } }, points: 12.5, link: limit, hint: { en: Mind the comparison. } }
   - scenario: output
     title: { en: "Output" }
     script: [open, exit]
