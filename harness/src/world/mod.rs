@@ -9,12 +9,13 @@ pub mod diag;
 pub mod ledger;
 pub mod origin;
 pub mod park;
+pub mod queues;
 pub mod side;
 
 mod answer;
 mod heads;
 mod raw;
 mod serve;
-mod wire;
 #[cfg(test)]
 mod tests;
+mod wire;
