@@ -317,16 +317,13 @@ fn groups_limit_the_tree() {
 
 #[test]
 fn arenas_have_ports_of_their_own() {
-    let serve = "import socket, sys\ns = socket.create_server(('127.0.0.1', 15000))\n\
-                 c = socket.create_connection(('127.0.0.1', 15000)); print('ready', flush=True); sys.stdin.read()";
-    // Both hold the port at the same time: each is killed only once both have it.
+    let serve = "import socket, time\ns = socket.create_server(('127.0.0.1', 15000))\n\
+                 c = socket.create_connection(('127.0.0.1', 15000)); print('ready', flush=True); time.sleep(1000)";
     let argv = ["/usr/bin/python3", "-c", serve];
-    let arenas = [Drill::new(Tier::Full, &argv), Drill::new(Tier::Full, &argv).ordinary()];
-    std::thread::scope(|scope| {
-        let runs = arenas.each_ref().map(|drill| scope.spawn(|| drill.run()));
-        for run in runs {
-            let outcome = run.join().unwrap();
-            assert!(outcome.error.is_some() || outcome.out == "ready\n", "{outcome:?}");
-        }
-    });
+    let one = Drill::new(Tier::Full, &argv).kill_after("ready\n");
+    let Some(mut holder) = one.hold() else { return };
+    let other = Drill::new(Tier::Full, &argv).ordinary().kill_after("ready\n").run();
+    assert_eq!((other.error, other.out.as_str()), (None, "ready\n"));
+    drop(holder.stdin.take());
+    assert!(holder.wait().unwrap().success());
 }
