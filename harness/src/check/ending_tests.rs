@@ -39,6 +39,23 @@ fn a_hang_is_what_came_first() {
 }
 
 #[test]
+fn a_step_that_gave_up_is_not_the_end_of_the_run() {
+    let script = script("[settle, open, exit]");
+    let busy = Story::new(3, pages(3), script)
+        .event(Event::GaveUp { settled: false, why: "spin".into() })
+        .step(0, StepOutcome::GaveUp);
+    check(&busy.clone().reached(1).exit(0), ZERO, "ending.right");
+    let at_exit = busy.reached(1).event(Event::GaveUp { settled: false, why: "idle".into() });
+    check(&at_exit.step(2, StepOutcome::GaveUp).killed(9), ZERO, "evidence.gave_up");
+}
+
+#[test]
+fn what_could_not_be_started_is_not_judged() {
+    let story = story().event(Event::NotStarted { why: "no such file".into() }).event(Event::End);
+    check(&story, ZERO, "run.not_started");
+}
+
+#[test]
 fn asking_without_end_is_told_apart_from_a_hang() {
     let verdict = check(&story().event(limit("requests", 2000)).gave_up(true), ZERO, "ending.endless");
     assert_eq!(verdict.facts["requests"], 2000u32.into());
