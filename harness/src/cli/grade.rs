@@ -79,9 +79,7 @@ pub fn grade(library: &Library, args: &Grade) -> Result<Exit, Failure> {
     };
     let order = order(submission);
     prepare_results(args, &order.results)?;
-    let arenas = Arenas::new(
-        &ground,
-        &source,
+    let arenas = Arenas::new(&ground, &source, order.submission.port,
         &args.expose,
         &order.results,
         cancel,

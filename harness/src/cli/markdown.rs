@@ -161,7 +161,7 @@ mod tests {
         let text = "# Title\n\n<a id=\"x\"></a>\n## Part\n\nOne two **three**\nfour `five six` seven.\n\n    code   stays\n\n```\nfenced  too\n```\n";
         assert_eq!(
             bare(text, 24),
-            "Title\n\nPart\n\nOne two three\nfour five six seven.\n\n    code   stays\n\n    fenced  too\n"
+            "Title\n\nPart\n\nOne two three four\nfive six seven.\n\n    code   stays\n\n    fenced  too\n"
         );
     }
 

@@ -159,6 +159,8 @@ pub struct Arenas {
     exe: PathBuf,
     tier: Tier,
     cancel: Arc<Cancel>,
+    /// Port that the submission serves, where it differs from the exercise's.
+    port: Option<u16>,
     /// What the submission is copied from.
     from: Option<PathBuf>,
     /// Program named by its path on the host.
@@ -178,6 +180,7 @@ impl Arenas {
     pub fn new(
         ground: &Ground,
         source: &Source,
+        port: Option<u16>,
         expose: &[PathBuf],
         results: &Path,
         cancel: Arc<Cancel>,
@@ -191,6 +194,7 @@ impl Arenas {
             exe: std::env::current_exe().map_err(HostError::Exe)?,
             tier: ground.tier,
             cancel,
+            port,
             from: source.folder().map(Path::to_owned),
             program: match source {
                 Source::Command { command, .. } => command.first().cloned(),
@@ -235,6 +239,7 @@ impl Arenas {
         let job = Job {
             plan: plan.clone(),
             run: command.to_vec(),
+            port: self.port,
             config: Config {
                 tier: self.tier,
                 dir,

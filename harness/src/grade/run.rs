@@ -114,12 +114,7 @@ impl Work<'_> {
         for scenario in &task.scenarios {
             for set in 0..scenario.with.len() {
                 match expand(task, scenario, set, self.order.seed) {
-                    Ok(mut plan) => {
-                        if let (Some(port), Some(swarm)) =
-                            (self.order.submission.port, &mut plan.world.swarm)
-                        {
-                            swarm.port = port;
-                        }
+                    Ok(plan) => {
                         let number = planned.len() + 1;
                         let name = format!("{}-{}", scenario.scenario, set + 1);
                         let needed = scenario.tier.filter(|&needed| needed > self.order.tier);
