@@ -38,7 +38,8 @@ scenarios:
 ";
 
 /// Passes everything of the tiny task.
-pub const RIGHT: &str = "case $1 in *[!0-9]*|'') echo \"tiny: not a number: $1\" >&2; exit 2;; esac\nexit 0\n";
+pub const RIGHT: &str =
+    "case $1 in *[!0-9]*|'') echo \"tiny: not a number: $1\" >&2; exit 2;; esac\nexit 0\n";
 
 pub struct Place {
     dir: tempfile::TempDir,
@@ -55,9 +56,14 @@ pub struct Said {
 impl Place {
     /// With the tiny task in `tasks/`.
     pub fn new() -> Place {
-        let place = Place { dir: tempfile::tempdir().expect("a temporary folder") };
+        let place = Place {
+            dir: tempfile::tempdir().expect("a temporary folder"),
+        };
         place.write("tasks/tiny/task.yaml", TINY);
-        place.write("tasks/tiny/statement.md", "# Tiny\n\n<a id=\"end\"></a>\n## The end\n\nEnd with **status** `0`.\n");
+        place.write(
+            "tasks/tiny/statement.md",
+            "# Tiny\n\n<a id=\"end\"></a>\n## The end\n\nEnd with **status** `0`.\n",
+        );
         place
     }
 
@@ -86,8 +92,20 @@ impl Place {
     /// `gradus` in this place, with no surroundings that change what it says.
     pub fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_gradus"));
-        command.args(words).current_dir(self.path()).env("GRADUS_TASKS", "tasks").stdin(Stdio::null());
-        for name in ["NO_COLOR", "CLICOLOR_FORCE", "CLICOLOR", "LANG", "LC_ALL", "LC_MESSAGES", "COLUMNS"] {
+        command
+            .args(words)
+            .current_dir(self.path())
+            .env("GRADUS_TASKS", "tasks")
+            .stdin(Stdio::null());
+        for name in [
+            "NO_COLOR",
+            "CLICOLOR_FORCE",
+            "CLICOLOR",
+            "LANG",
+            "LC_ALL",
+            "LC_MESSAGES",
+            "COLUMNS",
+        ] {
             command.env_remove(name);
         }
         command
@@ -101,7 +119,11 @@ impl Place {
 impl Said {
     pub fn of(output: Output) -> Said {
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
-        Said { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+        Said {
+            code: output.status.code(),
+            out: text(output.stdout),
+            err: text(output.stderr),
+        }
     }
 
     /// It ended with this code.

@@ -8,7 +8,10 @@ use super::place::{Place, TINY};
 fn help_is_as_it_was() {
     let place = Place::new();
     insta::assert_snapshot!("help", place.gradus(&["--help"]).code(0).quietly().out);
-    insta::assert_snapshot!("help-grade", place.gradus(&["grade", "--help"]).code(0).quietly().out);
+    insta::assert_snapshot!(
+        "help-grade",
+        place.gradus(&["grade", "--help"]).code(0).quietly().out
+    );
 }
 
 #[test]
@@ -24,7 +27,10 @@ fn place_says(words: &[&str], code: i32, part: &str) {
 #[test]
 fn exercises_are_listed_behind_those_they_build_on() {
     let place = Place::new();
-    place.write("tasks/more/task.yaml", &TINY.replace("task: tiny", "task: more\nafter: [tiny]"));
+    place.write(
+        "tasks/more/task.yaml",
+        &TINY.replace("task: tiny", "task: more\nafter: [tiny]"),
+    );
     place.write("tasks/more/statement.md", "<a id=\"end\"></a>");
     insta::assert_snapshot!("tasks", place.gradus(&["tasks"]).code(0).quietly().out);
     let json = place.gradus(&["tasks", "--json"]).code(0).json();
@@ -35,10 +41,17 @@ fn exercises_are_listed_behind_those_they_build_on() {
 #[test]
 fn the_exercises_inside_gradus_are_found_without_any_folder() {
     let place = Place::new();
-    let said = place.command(&["show", "fetcher"]).env_remove("GRADUS_TASKS").output().expect("gradus starts");
+    let said = place
+        .command(&["show", "fetcher"])
+        .env_remove("GRADUS_TASKS")
+        .output()
+        .expect("gradus starts");
     let said = super::place::Said::of(said).code(0).quietly();
     assert!(said.out.contains("fetcher"), "{said:#?}");
-    assert!(!said.out.contains("<a id="), "anchors are for links, not for eyes");
+    assert!(
+        !said.out.contains("<a id="),
+        "anchors are for links, not for eyes"
+    );
 }
 
 #[test]
@@ -46,13 +59,34 @@ fn a_statement_is_shown_in_the_terminal() {
     let place = Place::new();
     let said = place.gradus(&["show", "tiny"]).code(0).quietly();
     insta::assert_snapshot!("show", said.out);
-    let coloured = place.command(&["show", "tasks/tiny"]).env("CLICOLOR_FORCE", "1").output().expect("gradus starts");
-    assert!(coloured.stdout.contains(&0x1b), "colours are kept when they are forced");
-    let plain = place.command(&["show", "tiny"]).env("CLICOLOR_FORCE", "1").env("NO_COLOR", "1").output();
-    assert!(!plain.expect("gradus starts").stdout.contains(&0x1b), "NO_COLOR wins");
-    place.gradus(&["show", "tiny", "--lang", "fr"]).code(2).complains(&["no statement in `fr`", "there are: en"]);
+    let coloured = place
+        .command(&["show", "tasks/tiny"])
+        .env("CLICOLOR_FORCE", "1")
+        .output()
+        .expect("gradus starts");
+    assert!(
+        coloured.stdout.contains(&0x1b),
+        "colours are kept when they are forced"
+    );
+    let plain = place
+        .command(&["show", "tiny"])
+        .env("CLICOLOR_FORCE", "1")
+        .env("NO_COLOR", "1")
+        .output();
+    assert!(
+        !plain.expect("gradus starts").stdout.contains(&0x1b),
+        "NO_COLOR wins"
+    );
+    place
+        .gradus(&["show", "tiny", "--lang", "fr"])
+        .code(2)
+        .complains(&["no statement in `fr`", "there are: en"]);
     // From the locale it is a wish, not an order.
-    let said = place.command(&["show", "tiny"]).env("LANG", "fr_FR.UTF-8").output().expect("gradus starts");
+    let said = place
+        .command(&["show", "tiny"])
+        .env("LANG", "fr_FR.UTF-8")
+        .output()
+        .expect("gradus starts");
     assert_eq!(said.status.code(), Some(0));
 }
 
@@ -82,8 +116,12 @@ fn the_doctor_names_a_tier() {
 #[test]
 fn a_reader_that_goes_away_is_no_error() {
     let place = Place::new();
-    let mut child =
-        place.command(&["schema", "report"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("gradus starts");
+    let mut child = place
+        .command(&["schema", "report"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("gradus starts");
     // Nobody reads: what is printed meets a closed pipe.
     drop(child.stdout.take());
     let output = child.wait_with_output().expect("gradus ends");
@@ -93,7 +131,16 @@ fn a_reader_that_goes_away_is_no_error() {
 #[test]
 fn output_that_can_t_be_written_is_an_error() {
     let place = Place::new();
-    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("/dev/full");
-    let output = place.command(&["tasks"]).stdout(full).output().expect("gradus starts");
-    super::place::Said::of(output).code(5).complains(&["standard output can't be written"]);
+    let full = std::fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .expect("/dev/full");
+    let output = place
+        .command(&["tasks"])
+        .stdout(full)
+        .output()
+        .expect("gradus starts");
+    super::place::Said::of(output)
+        .code(5)
+        .complains(&["standard output can't be written"]);
 }
