@@ -130,12 +130,12 @@ pub fn terminal(matrix: &Matrix, color: bool) -> String {
     out
 }
 
-/// As JSON with a line end.
+/// As JSON, a list, with a line end.
 ///
 /// # Errors
 /// Those of the serializer; a matrix causes none.
-pub fn json(matrix: &Matrix) -> Result<String, serde_json::Error> {
-    Ok(serde_json::to_string_pretty(matrix)? + "\n")
+pub fn json(matrices: &[Matrix]) -> Result<String, serde_json::Error> {
+    Ok(serde_json::to_string_pretty(matrices)? + "\n")
 }
 
 /// As Markdown: a table, fixtures down and checks across.
@@ -192,8 +192,15 @@ pub fn markdown(matrix: &Matrix) -> String {
 ///
 /// # Errors
 /// Those of the XML writer.
-pub fn junit(matrix: &Matrix) -> Result<String, SerializeError> {
+pub fn junit(matrices: &[Matrix]) -> Result<String, SerializeError> {
     let mut xml = quick_junit::Report::new("gradus verify");
+    for matrix in matrices {
+        suites(matrix, &mut xml);
+    }
+    xml.to_string()
+}
+
+fn suites(matrix: &Matrix, xml: &mut quick_junit::Report) {
     let mut whole = TestSuite::new(format!("{}.verify", matrix.task));
     let mut status = TestCaseStatus::success();
     if !matrix.holds() {
@@ -218,7 +225,6 @@ pub fn junit(matrix: &Matrix) -> Result<String, SerializeError> {
         }
         xml.add_test_suite(suite);
     }
-    xml.to_string()
 }
 
 fn status_of(row: &Row, cell: &Cell) -> TestCaseStatus {
