@@ -141,9 +141,10 @@ fn due(item: &Item, flights: &[&Flight]) -> Due {
         Answer::Refused => Due::Failure("refused"),
         Answer::Malformed => Due::Failure("malformed"),
         Answer::Reset | Answer::ResetInside => Due::Failure("reset"),
-        // Without a length the end of the connection is the end of the answer.
-        Answer::Truncated if item.framing == Framing::Close => Due::Either,
-        Answer::Truncated => Due::Failure("truncated"),
+        // Only a missing part of a promised length is noticed by every client: some take the end of
+        // the connection for the end of a chunked answer.
+        Answer::Truncated if item.framing == Framing::Length => Due::Failure("truncated"),
+        Answer::Truncated => Due::Either,
         Answer::Status(status @ (200 | 201 | 203)) => Due::Answer {
             status: *status,
             bytes: Some(item.size),

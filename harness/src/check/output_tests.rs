@@ -1,7 +1,7 @@
 use crate::check::story::{Story, check, entry, page, script};
 use crate::evidence::{Ending, Event, Stream};
 use crate::plan::Item;
-use crate::task::world::Answer;
+use crate::task::world::{Answer, Framing};
 
 const PRINTS: &str = "{ prints_results: {} }";
 
@@ -104,6 +104,16 @@ fn a_cut_answer_is_no_success() {
         "output.false_success",
     );
     assert_eq!(verdict.facts["failure"], "truncated".into());
+}
+
+#[test]
+fn where_clients_differ_a_cut_answer_may_pass() {
+    let chunked = Item { framing: Framing::Chunked, ..entry("/cut", Answer::Truncated) };
+    let story = Story::new(3, vec![chunked], script("[open, exit]"))
+        .reached(0)
+        .ask([0])
+        .end_with(0, 200, Ending::Truncated);
+    check(&story.out("http://alpha.test/cut 200 50\n").exit(0), PRINTS, "output.right");
 }
 
 #[test]
