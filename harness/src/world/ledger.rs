@@ -581,7 +581,11 @@ impl Inner {
 
     /// If one more request would make a new maximum: the connections to ask about before saying so.
     fn doubtful(&self, newcomer: u64) -> Option<Vec<u64>> {
-        let Counts { in_flight, max_in_flight, .. } = self.counts;
+        let Counts {
+            in_flight,
+            max_in_flight,
+            ..
+        } = self.counts;
         if in_flight < max_in_flight || !(1..MOST_DOUBTED).contains(&in_flight) {
             return None;
         }
