@@ -4,8 +4,10 @@
 //! ends its submission and itself. Evidence comes up its standard output as JSON lines. What it says on
 //! standard error is the harness's own trouble and becomes part of the fault.
 
+use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
+use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -26,6 +28,9 @@ pub struct Job {
     /// Port that the submission serves, where its manifest says so.
     #[serde(default)]
     pub port: Option<u16>,
+    /// Facilities that the harness gives beside the arena's own (how memory is limited).
+    #[serde(default)]
+    pub facilities: BTreeMap<String, String>,
     pub config: Config,
 }
 
@@ -137,6 +142,8 @@ fn start(exe: &std::path::Path) -> io::Result<Child> {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
+        // Ctrl-C is for us alone: the arena ends by its lifeline, and so never looks as if it had failed.
+        .process_group(0)
         .spawn()
 }
 

@@ -5,7 +5,7 @@
 
 use std::ffi::CStr;
 use std::io;
-use std::os::fd::RawFd;
+use std::os::fd::{IntoRawFd, RawFd};
 
 use super::program::{self, Start};
 use super::status::{Kind, Stage, Wire};
@@ -13,7 +13,7 @@ use super::{sys, wall};
 
 /// Life of init. `start` and all it points to was made before the fork.
 pub(super) fn run(start: &Start) -> ! {
-    sys::reset_signals(true);
+    sys::reset_signals();
     let _ = sys::prctl(libc::PR_SET_NAME, c"init".as_ptr() as u64);
     for &group in &start.groups {
         // "0" is whoever writes. Safety: a constant buffer.
@@ -41,7 +41,8 @@ pub(super) fn run(start: &Start) -> ! {
     match unsafe { sys::clone(0) } {
         Ok(None) => program::run(start),
         Ok(Some((pid, pidfd))) => {
-            drop(pidfd);
+            // A failure means that the arena is gone, which the serving notices.
+            let _ = program::hand_over(start.boot, Kind::Program, pidfd.into_raw_fd());
             serve(pid, start)
         }
         Err(error) => program::fail(start.boot, Stage::Fork, raw(&error)),

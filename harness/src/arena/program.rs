@@ -81,11 +81,17 @@ pub(super) fn run(start: &Start) -> ! {
         fail(boot, Stage::Wall, raw(&error));
     }
     sys::close_range(boot + 1, RawFd::MAX);
-    sys::reset_signals(false);
+    // Their dispositions are the defaults since init began.
+    sys::restore_signals(0);
     if let Some(code) = &start.filter {
         match filter::install(code, start.listen) {
             Ok(None) => {}
-            Ok(Some(listener)) => hand_over(boot, listener),
+            Ok(Some(listener)) => {
+                // The program must not be able to answer itself.
+                if let Err(error) = hand_over(boot, Kind::Listener, listener) {
+                    fail(boot, Stage::Listener, raw(&error));
+                }
+            }
             Err(error) => fail(boot, Stage::Filter, raw(&error)),
         }
     }
@@ -125,7 +131,7 @@ fn credentials(start: &Start) -> io::Result<()> {
     if start.filter.is_some() {
         // Safety: plain numbers.
         unsafe { libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) };
-        drop_capabilities()?;
+        sys::set_capabilities(0)?;
         sys::prctl(libc::PR_SET_NO_NEW_PRIVS, 1)?;
     }
     if !start.sealed {
@@ -135,23 +141,9 @@ fn credentials(start: &Start) -> io::Result<()> {
     Ok(())
 }
 
-fn drop_capabilities() -> io::Result<()> {
-    #[repr(C)]
-    struct Header {
-        version: u32,
-        pid: i32,
-    }
-    /// `_LINUX_CAPABILITY_VERSION_3`: two sets of 32 bits each.
-    const VERSION: u32 = 0x2008_0522;
-    let header = Header { version: VERSION, pid: 0 };
-    let none = [0u32; 6];
-    // Safety: structures as the kernel defines them.
-    sys::check(unsafe { libc::syscall(libc::SYS_capset, &raw const header, none.as_ptr()) }).map(drop)
-}
-
-/// Sends the listener to the arena and lets go of it: the program must not answer itself.
-fn hand_over(boot: RawFd, listener: RawFd) {
-    let wire = Wire::new(Kind::Listener, 0, 0);
+/// Sends a record with a descriptor and lets go of the descriptor.
+pub(super) fn hand_over(socket: RawFd, kind: Kind, fd: RawFd) -> io::Result<()> {
+    let wire = Wire::new(kind, 0, 0);
     let bytes = wire.bytes();
     let mut part = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
     let mut control = [0u64; 8];
@@ -167,12 +159,11 @@ fn hand_over(boot: RawFd, listener: RawFd) {
         (*head).cmsg_level = libc::SOL_SOCKET;
         (*head).cmsg_type = libc::SCM_RIGHTS;
         (*head).cmsg_len = libc::CMSG_LEN(size_of::<RawFd>() as u32) as usize;
-        std::ptr::write_unaligned(libc::CMSG_DATA(head).cast(), listener);
-        if libc::sendmsg(boot, &raw const message, libc::MSG_NOSIGNAL) < 0 {
-            fail(boot, Stage::Listener, sys::errno());
-        }
-        libc::close(listener);
+        std::ptr::write_unaligned(libc::CMSG_DATA(head).cast(), fd);
+        sys::check(libc::sendmsg(socket, &raw const message, libc::MSG_NOSIGNAL) as libc::c_long)?;
+        libc::close(fd);
     }
+    Ok(())
 }
 
 /// Tries the places in order, as `execvp` does; returns only if none works.

@@ -6,7 +6,7 @@ use crate::check::code::Code;
 use crate::check::{Judged, Verdict, View, findings, judge_run};
 use crate::evidence::{Record, Tier};
 use crate::report::audience::tier_name;
-use crate::report::{self, Material, Report, Run};
+use crate::report::{self, Build, Material, Report, Run};
 use crate::store::{Grading, Results, RunEntry, State, StoreError};
 use crate::task::{Pack, Task};
 
@@ -119,7 +119,11 @@ pub(super) fn report(pack: &Pack, grading: &Grading, all: &[Assessed]) -> Report
     // Names were looked at before anything was run; a pack that has changed since is taken as a whole.
     let task = only(&pack.task, &grading.only).unwrap_or_else(|_| pack.task.clone());
     let judged: Vec<Judged> = all.iter().map(|a| a.judged.clone()).collect();
-    let faults = grading.faults.iter().cloned().chain(all.iter().filter_map(|a| a.fault.clone()));
+    let faults = grading
+        .faults
+        .iter()
+        .cloned()
+        .chain(all.iter().filter_map(|a| a.fault.clone()));
     report::build(Material {
         task: &task,
         // The task is that part already.
@@ -147,9 +151,11 @@ pub fn rescore(results: &Results, grading: &Grading, pack: &Pack) -> Report {
     report(pack, grading, &all)
 }
 
-/// The report of a submission that could not even be found.
-pub fn not_found(order: &Order, build: report::Build) -> Report {
+/// The report of a grading that could not begin: the submission is at fault (then `build` says why), or
+/// the host is.
+pub fn not_begun(order: &Order, build: Option<Build>, fault: Option<String>) -> Report {
     let mut grading = order.grading();
-    grading.build = Some(build);
+    grading.build = build;
+    grading.faults.extend(fault);
     report(&order.pack, &grading, &[])
 }
