@@ -85,7 +85,7 @@ fn serve_origin() {
         params: Default::default(),
         seed: 1,
         command: Vec::new(),
-        world: World { origin },
+        world: World { origin, ..World::default() },
         items: vec![item],
         script: Vec::new(),
         limits: Limits::default(),

@@ -269,25 +269,46 @@ impl Inner {
     }
 }
 
+/// The numbers 00 to 99, two digits each.
+static PAIRS: [u8; 200] = {
+    let mut pairs = [0; 200];
+    let mut n = 0;
+    while n < 100 {
+        pairs[2 * n] = b'0' + (n / 10) as u8;
+        pairs[2 * n + 1] = b'0' + (n % 10) as u8;
+        n += 1;
+    }
+    pairs
+};
+
 /// A line being written.
 struct Line<'a>(&'a mut Vec<u8>);
 
 impl Line<'_> {
+    // Inlined, so that a text of known length becomes a few moves instead of a call.
+    #[inline(always)]
     fn text(&mut self, text: &[u8]) -> &mut Self {
         self.0.extend_from_slice(text);
         self
     }
 
+    #[inline]
     fn number(&mut self, mut n: u64) -> &mut Self {
+        if n < 10 {
+            self.0.push(b'0' + n as u8);
+            return self;
+        }
         let mut digits = [0; 20];
         let mut at = digits.len();
-        loop {
+        while n >= 10 {
+            at -= 2;
+            let pair = 2 * (n % 100) as usize;
+            digits[at..at + 2].copy_from_slice(&PAIRS[pair..pair + 2]);
+            n /= 100;
+        }
+        if n > 0 {
             at -= 1;
-            digits[at] = b'0' + (n % 10) as u8;
-            n /= 10;
-            if n == 0 {
-                break;
-            }
+            digits[at] = b'0' + n as u8;
         }
         self.0.extend_from_slice(&digits[at..]);
         self

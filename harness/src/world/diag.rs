@@ -36,6 +36,8 @@ pub struct End {
     pub inode: u32,
     /// Bytes received in all, if the kernel tells.
     pub received: Option<u64>,
+    /// It will read no more: it shut its receiving side down (or heard the end of our stream).
+    pub deaf: bool,
 }
 
 /// State of a socket that closed and whose closing isn't acknowledged yet; that counts as one unsent byte.
@@ -59,6 +61,8 @@ const BY_FAMILY: u16 = 20;
 const ERROR: u16 = libc::NLMSG_ERROR as u16;
 /// Ask for `struct tcp_info`.
 const INFO: u16 = 2;
+/// Told unasked: the sides that are shut down, the receiving one as bit 0.
+const SHUTDOWN: u16 = 8;
 const HEADER: usize = 16;
 const REQUEST: usize = HEADER + 56;
 const ANSWER: usize = 72;
@@ -226,16 +230,23 @@ fn parse(bytes: &[u8], seq: u32) -> Parsed {
     ) else {
         return Parsed::Other;
     };
-    let info = attribute(&message[ANSWER..], INFO);
+    let Some(attributes) = message.get(ANSWER..) else {
+        return Parsed::Other;
+    };
+    let info = attribute(attributes, INFO);
     let received = info
         .and_then(|info| info.get(RECEIVED..RECEIVED + 8)?.try_into().ok())
         .map(u64::from_ne_bytes);
+    let shut = attribute(attributes, SHUTDOWN)
+        .and_then(|value| value.first().copied())
+        .unwrap_or(0);
     Parsed::End(End {
         state: *state,
         unread,
         unsent,
         inode,
         received,
+        deaf: shut & 1 != 0,
     })
 }
 

@@ -5,6 +5,8 @@
 //! here, where the bytes come in. What is found must agree with what the server finds later; where
 //! that isn't sure the scanner gives up (`blind`) and the server's own count holds from there on.
 
+use std::borrow::Cow;
+
 /// Longest head that is followed, bytes. The server refuses longer ones.
 const LONGEST: usize = 64 << 10;
 
@@ -107,15 +109,25 @@ impl Scanner {
             Follows::Bytes(n) => State::Body(n),
             Follows::Unknown => State::Blind,
         };
-        let line = head.split(|b| *b == b'\n').next().unwrap_or_default();
+        let line = head
+            .iter()
+            .position(|b| *b == b'\n')
+            .map_or(head, |end| &head[..end]);
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let mut words = line.split(|b| *b == b' ');
-        let method = String::from_utf8_lossy(words.next().unwrap_or_default());
-        let target = String::from_utf8_lossy(words.next().unwrap_or_default());
+        let (method, target) = (text(words.next()), text(words.next()));
         found(Head {
             method: &method,
             target: &target,
         });
+    }
+}
+
+fn text(word: Option<&[u8]>) -> Cow<'_, str> {
+    let word = word.unwrap_or_default();
+    match std::str::from_utf8(word) {
+        Ok(word) => Cow::Borrowed(word),
+        Err(_) => String::from_utf8_lossy(word),
     }
 }
 

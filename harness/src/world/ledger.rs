@@ -18,8 +18,8 @@ use crate::evidence::{Ending, Event, Point, Side};
 use crate::plan::seed::Dice;
 use crate::task::script::Order;
 
-/// With so many in flight nobody is asked about any more: it would cost more the more there are, and no
-/// limit that is graded is as high.
+/// With more connections than this nobody is asked about: it would cost more the more there are, and no limit
+/// that is graded is as high.
 const MOST_DOUBTED: u64 = 1024;
 /// Number of a request that isn't recorded.
 const NEVER: u64 = u64::MAX;
@@ -581,8 +581,13 @@ impl Inner {
 
     /// If one more request would make a new maximum: the connections to ask about before saying so.
     fn doubtful(&self, newcomer: u64) -> Option<Vec<u64>> {
-        let Counts { in_flight, max_in_flight, .. } = self.counts;
-        if in_flight < max_in_flight || !(1..MOST_DOUBTED).contains(&in_flight) {
+        let Counts {
+            in_flight,
+            max_in_flight,
+            connections,
+            ..
+        } = self.counts;
+        if in_flight == 0 || in_flight < max_in_flight || connections > MOST_DOUBTED {
             return None;
         }
         let flights = self.flights.iter().flatten();

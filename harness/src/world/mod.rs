@@ -17,6 +17,7 @@ pub mod swarm;
 mod answer;
 mod heads;
 mod raw;
+mod reply;
 mod serve;
 #[cfg(test)]
 mod tests;

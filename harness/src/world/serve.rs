@@ -2,31 +2,26 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::convert::Infallible;
-use std::future::{Future, pending, poll_fn};
+use std::future::{Future, poll_fn};
 use std::os::fd::AsRawFd;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use http_body_util::BodyExt;
+use hyper::Request;
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, HeaderValue, LOCATION};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Method, Request, Response, StatusCode, Version};
 
-use super::answer::{Answer, Content};
 use super::diag::Diag;
-use super::ledger::{Fate, Ledger, Pass, Probe, Ticket};
+use super::ledger::{Fate, Ledger, Probe, Ticket};
 use super::raw;
+use super::reply::{Asked, reply};
 use super::side::Side;
 use super::wire::{Reading, Tap, Wire};
 use crate::evidence::{self, Ending, Place, Point};
 use crate::plan::Item;
-use crate::task::world::{Answer as Kind, Framing};
 
-const LOST: &str = "no such page\n";
 /// Up to so many other connections are all looked up when a request makes a new maximum; of more, only
 /// those that show an end of stream, to bound the cost.
 const ALL_LOOKED_UP: usize = 256;
@@ -90,7 +85,7 @@ impl Site {
             .as_ref()
             .map(|diag| diag.end(wire.peer, wire.local));
         match end {
-            Some(Ok(Some(end))) if end.held() => None,
+            Some(Ok(Some(end))) if end.held() && !end.deaf => None,
             Some(Ok(_)) => Some(Fate::Gone),
             Some(Err(_)) | None if wire.suspect() => Some(Fate::Unknown),
             Some(Err(_)) | None => None,
@@ -197,17 +192,14 @@ pub async fn connection(site: Rc<Site>, conn: u64, host: u16, wire: Rc<Wire<Ask>
 async fn turn(site: &Rc<Site>, conn: u64, host: u16, wire: &Rc<Wire<Ask>>) -> Turn {
     let raw = Rc::new(RefCell::new(None));
     let service = service_fn(|request: Request<Incoming>| {
-        let (site, wire, raw) = (Rc::clone(site), Rc::clone(wire), Rc::clone(&raw));
-        async move {
-            let ask = wire.next().unwrap_or_else(|| {
-                let target = request
-                    .uri()
-                    .path_and_query()
-                    .map_or("/", |path| path.as_str());
-                site.arrive(conn, host, request.method().as_str(), target)
-            });
-            respond(&site, host, ask, request, &raw).await
-        }
+        let ask = wire.next().unwrap_or_else(|| {
+            let target = request
+                .uri()
+                .path_and_query()
+                .map_or("/", |path| path.as_str());
+            site.arrive(conn, host, request.method().as_str(), target)
+        });
+        reply(site, Asked::new(ask, host, &request), request, &raw)
     });
     let mut http = http1::Builder::new()
         .half_close(true)
@@ -255,122 +247,6 @@ impl Peer {
         self.judged = true;
         site.fate(wire) == Some(Fate::Gone)
     }
-}
-
-async fn respond(
-    site: &Rc<Site>,
-    host: u16,
-    ask: Ask,
-    mut request: Request<Incoming>,
-    raw: &RefCell<Option<raw::Saying>>,
-) -> Result<Response<Answer>, Infallible> {
-    // Unread, it would end the connection.
-    while let Some(Ok(_)) = request.body_mut().frame().await {}
-    let Some(route) = ask.route else {
-        return Ok(plain(
-            site,
-            ask,
-            request.method(),
-            404,
-            Content::Text(LOST),
-            LOST.len() as u64,
-            Framing::Length,
-            None,
-        ));
-    };
-    let (index, kind) = match route {
-        Route::Item(index) => (index, &site.items[index as usize].answer),
-        Route::Target(index) => (index, &Kind::Status(200)),
-    };
-    let item = &site.items[index as usize];
-    let stuck = *kind == Kind::Stuck;
-    if site.gate == Some(Point::Head) || (stuck && site.gate.is_none()) {
-        let passed = poll_fn(|cx| site.ledger.poll_gate(ask.ticket, Point::Head, stuck, cx)).await;
-        if passed == Pass::Gone {
-            // The connection's task ends all of this.
-            return pending().await;
-        }
-    }
-    let status = match kind {
-        Kind::Status(status) => *status,
-        Kind::Redirect | Kind::RedirectLoop => 302,
-        Kind::Stuck | Kind::Refused | Kind::Malformed => 200,
-        Kind::Reset | Kind::ResetInside | Kind::Truncated | Kind::Garbage | Kind::Dripping => {
-            let old = request.version() < Version::HTTP_11;
-            let bare = request.method() == Method::HEAD;
-            *raw.borrow_mut() = Some(raw::Saying {
-                ticket: ask.ticket,
-                item: index,
-                old,
-                bare,
-            });
-            // The connection's task takes the socket over.
-            return pending().await;
-        }
-    };
-    let gate = (site.gate == Some(Point::Body)).then_some(stuck);
-    let content = Content::Seeded(item.body);
-    let mut response = plain(
-        site,
-        ask,
-        request.method(),
-        status,
-        content,
-        item.size,
-        item.framing,
-        gate,
-    );
-    if status == 302
-        && let Some(target) = item.redirect_target()
-        && let Ok(location) = HeaderValue::try_from(site.url(host, &target))
-    {
-        response.headers_mut().insert(LOCATION, location);
-    }
-    Ok(response)
-}
-
-#[expect(
-    clippy::too_many_arguments,
-    reason = "one call for each answer; a struct would only repeat `Answer`"
-)]
-fn plain(
-    site: &Rc<Site>,
-    ask: Ask,
-    method: &Method,
-    status: u16,
-    content: Content,
-    size: u64,
-    framing: Framing,
-    gate: Option<bool>,
-) -> Response<Answer> {
-    let bodyless = size == 0 || matches!(status, 204 | 205 | 304) || *method == Method::HEAD;
-    if bodyless {
-        // The server won't ask for the body, and the head is all that comes.
-        site.ledger.answer(ask.ticket, status, 0, Ending::Complete);
-    }
-    let sized = !matches!(framing, Framing::Chunked | Framing::Close);
-    let ledger = Rc::clone(&site.ledger);
-    let answer = Answer {
-        ledger,
-        ticket: ask.ticket,
-        status,
-        content,
-        size,
-        sized,
-        gate,
-        sent: 0,
-    };
-    let mut response = Response::new(answer);
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
-    if framing == Framing::Close {
-        // Of this version the server tells a body's end by closing the connection.
-        *response.version_mut() = Version::HTTP_10;
-    }
-    response.headers_mut().insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static("text/plain; charset=utf-8"),
-    );
-    response
 }
 
 /// The callback by which a wire turns heads into requests.

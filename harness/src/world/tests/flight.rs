@@ -258,6 +258,19 @@ fn a_client_that_ended_its_sending_and_then_closed_is_found_out() {
 }
 
 #[test]
+fn a_client_that_will_not_read_is_gone() {
+    in_arena(|| async {
+        let bench = Bench::new(pages(1, 100), Some(Point::Head));
+        let addr = bench.addr();
+        let stream = client(move || get(addr, "/p0")).await;
+        bench.until(|counts| counts.parked == 1).await;
+        stream.shutdown(Shutdown::Both).expect("a shutdown");
+        bench.until(|counts| counts.abandoned == 1).await;
+        drop(stream);
+    });
+}
+
+#[test]
 fn a_client_that_resets_is_gone() {
     in_arena(|| async {
         let bench = Bench::new(pages(1, 100), Some(Point::Body));

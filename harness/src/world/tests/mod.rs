@@ -82,7 +82,10 @@ fn plan(items: Vec<Item>, gate: Option<Point>) -> Plan {
         params: Default::default(),
         seed: 5,
         command: vec!["test".into()],
-        world: World { origin: serde_json::from_value(origin).expect("a world"), ..World::default() },
+        world: World {
+            origin: serde_json::from_value(origin).expect("a world"),
+            ..World::default()
+        },
         items,
         script: Vec::new(),
         limits: Limits::default(),
