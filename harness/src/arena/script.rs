@@ -52,7 +52,11 @@ impl Stage {
             }
             Step::Until(condition) => {
                 let goal = self.goal(condition)?;
-                self.observe(self.patience(UNTIL_TIMER), || self.holds_for(&goal)).await
+                if condition.echoed.is_some() || condition.ended.is_some() {
+                    self.hear_out(|| self.holds_for(&goal)).await
+                } else {
+                    self.observe(self.patience(UNTIL_TIMER), || self.holds_for(&goal)).await
+                }
             }
             Step::Exit => {
                 match self.observe(self.patience(self.idle()), || false).await {
@@ -70,7 +74,7 @@ impl Stage {
                 self.measure(label);
                 StepOutcome::Reached
             }
-            Step::Listen => self.observe(self.patience(UNTIL_TIMER), || self.listening()).await,
+            Step::Listen => self.observe(self.patience(self.idle()), || self.listening()).await,
             other => self.act(other).await?,
         })
     }

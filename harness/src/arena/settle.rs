@@ -8,7 +8,7 @@
 use std::time::{Duration, Instant};
 
 use super::look::{Look, Looker};
-use crate::evidence::Grade;
+use crate::evidence::{Grade, SPINNING};
 
 /// What settling needs of its surroundings. The arena implements it over the real world; tests script it.
 pub trait Scene {
@@ -24,6 +24,10 @@ pub trait Scene {
     fn busy(&self) -> bool;
     /// Whether bytes are on the way between the world and the submission.
     fn on_the_way(&self) -> bool;
+    /// Whether bytes between the world and the submission must move by themselves: never a lasting state.
+    fn owed(&self) -> bool {
+        false
+    }
     /// Whether the gate holds this thread in a system call.
     fn holds(&self, tid: u32) -> bool;
     /// Whether the submission's own process has ended.
@@ -125,7 +129,7 @@ pub async fn watch(
         if first.processes == 0 || !first.asleep(|tid| scene.holds(tid)) {
             let spent = first.run_ns().saturating_sub(*run_ns_at_event.get_or_insert(first.run_ns()));
             if Duration::from_nanos(spent) >= patience.spin {
-                return Seen::GaveUp("the program kept the processor busy and did nothing");
+                return Seen::GaveUp(SPINNING);
             }
             nap = (nap * 2).min(NAP_MAX);
             scene.nap(nap);
@@ -136,6 +140,10 @@ pub async fn watch(
         }
         let second = looker.look();
         if first != second || !unchanged(scene) {
+            continue;
+        }
+        if scene.owed() {
+            scene.nap(GAP);
             continue;
         }
         if scene.on_the_way() && stuck_bytes < STUCK_BYTES {

@@ -65,6 +65,10 @@ impl Scene for Stage {
         self.serving.as_ref().and_then(|s| s.queues().on_the_way).unwrap_or(false)
     }
 
+    fn owed(&self) -> bool {
+        self.swarm.as_ref().is_some_and(Swarm::owed)
+    }
+
     fn holds(&self, _tid: u32) -> bool {
         false
     }

@@ -359,6 +359,7 @@ impl Flaws {
                 }
                 Step::Listen
                 | Step::Connect(_)
+                | Step::Visit(_)
                 | Step::Send(_)
                 | Step::Read(_)
                 | Step::Deaf(_)

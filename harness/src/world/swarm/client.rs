@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, SocketAddrV4};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::rc::Rc;
 
@@ -15,6 +15,7 @@ use crate::world::ready::register;
 use tokio::sync::Notify;
 
 use super::message::Message;
+use super::tally::Tally;
 use crate::evidence::writer::Recorder;
 use crate::evidence::{ClientEnding, Event};
 use crate::world::diag::Diag;
@@ -27,7 +28,12 @@ pub struct Shared {
     pub target: SocketAddr,
     /// Absent where the host doesn't let us ask about sockets.
     pub diag: Option<Rc<Diag>>,
+    /// Counts over the clients of all groups.
+    pub all: Tally,
 }
+
+/// Most that one turn sends or receives, so that one loud connection doesn't keep the others waiting.
+const TURN: u64 = 512 << 10;
 
 /// How far a client's connection is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +57,9 @@ pub struct Client {
     pub id: u32,
     pub group: u16,
     shared: Rc<Shared>,
+    tally: Rc<Tally>,
+    /// Its own address, once it has one.
+    local: Cell<Option<SocketAddrV4>>,
     socket: RefCell<Option<Rc<Socket>>>,
     phase: Cell<Phase>,
     reading: Cell<bool>,
@@ -68,7 +77,9 @@ pub struct Client {
     due: Cell<u64>,
     unraised: Cell<u64>,
     wrong: Cell<bool>,
-    reported: Cell<u64>,
+    echoed: Cell<bool>,
+    /// What the evidence knows of bytes sent and received.
+    reported: Cell<(u64, u64)>,
     woken: Notify,
 }
 
@@ -77,7 +88,13 @@ impl Client {
     ///
     /// # Errors
     /// When the host gives no socket (descriptors, ports): the harness's own limit, never the submission's.
-    pub fn connect(id: u32, group: u16, reading: bool, source: SocketAddr, shared: Rc<Shared>) -> io::Result<Rc<Client>> {
+    pub fn connect(
+        id: u32,
+        (group, tally): (u16, Rc<Tally>),
+        reading: bool,
+        source: SocketAddr,
+        shared: Rc<Shared>,
+    ) -> io::Result<Rc<Client>> {
         let fd = rustix::net::socket_with(
             AddressFamily::INET,
             SocketType::STREAM,
@@ -109,10 +126,18 @@ impl Client {
             due: Cell::new(0),
             unraised: Cell::new(0),
             wrong: Cell::new(false),
-            reported: Cell::new(0),
+            echoed: Cell::new(true),
+            reported: Cell::default(),
             woken: Notify::new(),
+            local: Cell::new(None),
+            tally,
             shared,
         });
+        for tally in client.tallies() {
+            tally.size.set(tally.size.get() + 1);
+            tally.enter(Phase::Connecting);
+            tally.echoed.set(tally.echoed.get() + 1);
+        }
         match begun {
             Ok(()) | Err(Errno::INPROGRESS) => {
                 let watch = client.shared.side.watch(&fd, side::Interest::WRITE)?;
@@ -155,6 +180,47 @@ impl Client {
         !self.wrong.get() && self.received.get() == self.due.get() && self.outbox.borrow().is_empty()
     }
 
+    /// Everything that was sent so far has come back.
+    pub fn up_to_date(&self) -> bool {
+        self.received.get() == self.sent.get()
+    }
+
+    /// Whether bytes between us and the submission must move by themselves soon: ours to an end that has
+    /// read everything, or its own to us, who read. Where the host doesn't tell: no.
+    pub fn owed(&self) -> bool {
+        let (Some(diag), Some(local)) = (&self.shared.diag, self.local.get()) else { return false };
+        let (Some(socket), SocketAddr::V4(target)) = (&*self.socket.borrow(), self.shared.target) else { return false };
+        if self.phase.get() != Phase::Open {
+            return false;
+        }
+        let Ok(Some(theirs)) = diag.end(target, local) else { return false };
+        let ours = || ioctl_outq(socket.fd.get_ref()).unwrap_or(0);
+        (self.reading.get() && theirs.sending()) || (theirs.held() && theirs.unread == 0 && ours() > 0)
+    }
+
+    fn tallies(&self) -> [&Tally; 2] {
+        [&self.tally, &self.shared.all]
+    }
+
+    fn enter(&self, phase: Phase) {
+        let old = self.phase.replace(phase);
+        for tally in self.tallies() {
+            tally.leave(old);
+            tally.enter(phase);
+        }
+    }
+
+    /// Keeps the counts of those who got everything.
+    fn recount(&self) {
+        let now = self.echoed();
+        if self.echoed.replace(now) != now {
+            for tally in self.tallies() {
+                let count = tally.echoed.get();
+                tally.echoed.set(if now { count + 1 } else { count.saturating_sub(1) });
+            }
+        }
+    }
+
     pub fn received(&self) -> u64 {
         self.received.get()
     }
@@ -164,6 +230,7 @@ impl Client {
         self.due.set(self.due.get() + message.len());
         self.outbox.borrow_mut().push_back(message.clone());
         self.inbox.borrow_mut().push_back(message);
+        self.recount();
         self.allow(allowed);
     }
 
@@ -202,14 +269,16 @@ impl Client {
         }
     }
 
-    /// Records how far the client has come, if that isn't known yet.
+    /// Records how far the client has come, where that isn't known yet.
     pub fn report(&self) {
-        if self.reported.replace(self.received.get()) != self.received.get() {
-            self.shared.recorder.record(Event::ClientReceived {
-                client: self.id,
-                total: self.received.get(),
-                unraised: self.unraised.get(),
-            });
+        let now = (self.sent.get(), self.received.get());
+        let known = self.reported.replace(now);
+        if known.0 != now.0 {
+            self.shared.recorder.record(Event::ClientSent { client: self.id, total: now.0 });
+        }
+        if known.1 != now.1 {
+            let (total, unraised) = (now.1, self.unraised.get());
+            self.shared.recorder.record(Event::ClientReceived { client: self.id, total, unraised });
         }
     }
 
@@ -244,7 +313,11 @@ impl Client {
         }
         self.shared.side.bump();
         let mut outbox = self.outbox.borrow_mut();
+        let turn = self.sent.get() + TURN;
         while let Some(message) = outbox.front() {
+            if self.sent.get() >= turn {
+                return true;
+            }
             let bytes = message.at(self.out_at.get());
             let n = bytes.len().min(usize::try_from(self.allowance.get()).unwrap_or(usize::MAX));
             if n == 0 && !message.is_empty() {
@@ -261,16 +334,21 @@ impl Client {
                 Err(_) => {
                     // The reading side tells how the connection ended, after what is still to be read.
                     outbox.clear();
+                    drop(outbox);
                     self.allowance.set(0);
+                    self.recount();
                     return true;
                 }
             }
             if self.out_at.get() == message.len() {
                 outbox.pop_front();
                 self.out_at.set(0);
+                self.reported.set((self.sent.get(), self.reported.get().1));
                 self.shared.recorder.record(Event::ClientSent { client: self.id, total: self.sent.get() });
             }
         }
+        drop(outbox);
+        self.recount();
         if self.finish.get() && !self.finished.replace(true) {
             // A connection that is gone already is told by the reading side.
             let _ = rustix::net::shutdown(fd, Shutdown::Write);
@@ -282,7 +360,10 @@ impl Client {
     fn connected(&self, fd: &OwnedFd) -> bool {
         match sockopt::socket_error(fd) {
             Ok(Ok(())) if rustix::net::getpeername(fd).is_ok() => {
-                self.phase.set(Phase::Open);
+                self.enter(Phase::Open);
+                if let Ok(local) = rustix::net::getsockname(fd) {
+                    self.local.set(SocketAddrV4::try_from(local).ok());
+                }
                 self.shared.side.bump();
                 self.shared.recorder.record(Event::ClientOpen { client: self.id, group: self.group });
                 true
@@ -298,8 +379,7 @@ impl Client {
     /// Reads all that is there. Returns false when it would block.
     fn pull(&self, fd: &OwnedFd) -> bool {
         let mut buffer = [0u8; 32 << 10];
-        // Bounded, so that one loud connection doesn't keep the others waiting.
-        for _ in 0..16 {
+        for _ in 0..TURN / buffer.len() as u64 {
             match rustix::net::recv(fd, &mut buffer[..], RecvFlags::empty()) {
                 Ok((0, _)) => {
                     self.end(ClientEnding::Eof);
@@ -348,6 +428,7 @@ impl Client {
         }
         let caught_up = inbox.is_empty();
         drop(inbox);
+        self.recount();
         if caught_up {
             self.report();
         }
@@ -360,18 +441,19 @@ impl Client {
             self.shared.recorder.record(Event::ClientMismatch { client: self.id, at, expected, got });
         }
         self.inbox.borrow_mut().clear();
+        self.recount();
     }
 
     fn fail(&self, error: Errno) {
-        self.phase.set(Phase::Failed);
+        self.enter(Phase::Failed);
         self.drop_socket();
         let error = io::Error::from(error).to_string();
-        self.shared.recorder.record(Event::ClientRefused { client: self.id, error });
+        self.shared.recorder.record(Event::ClientRefused { client: self.id, group: self.group, error });
     }
 
     fn end(&self, how: ClientEnding) {
         self.report();
-        self.phase.set(Phase::Ended(how));
+        self.enter(Phase::Ended(how));
         self.drop_socket();
         self.shared.recorder.record(Event::ClientEnd { client: self.id, how });
     }
@@ -381,6 +463,14 @@ impl Client {
         self.socket.take();
         self.woken.notify_one();
     }
+}
+
+/// Bytes that the other end has not acknowledged: `SIOCOUTQ` of tcp(7), the same number as `TIOCOUTQ`.
+fn ioctl_outq(fd: &OwnedFd) -> io::Result<u32> {
+    let mut bytes: libc::c_int = 0;
+    // SAFETY: the kernel writes one int, which lives across the call.
+    let done = unsafe { libc::ioctl(fd.as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) };
+    if done < 0 { Err(io::Error::last_os_error()) } else { Ok(u32::try_from(bytes).unwrap_or(0)) }
 }
 
 /// `IP_BIND_ADDRESS_NO_PORT` of ip(7).

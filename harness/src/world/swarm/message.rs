@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::task::swarm::Alphabet;
 
 /// Characters in the block that a message repeats. Odd on purpose: blocks don't line up with buffers.
-const BLOCK_CHARS: u64 = 4093;
+const BLOCK_CHARS: u64 = 32_749;
 
 /// A seeded text of any length: a block of whole characters, repeated.
 #[derive(Debug, Clone)]
@@ -109,7 +109,7 @@ impl Message {
 
     /// Offsets within the message at which a multi-byte character would be split, from `from` on.
     pub fn inside_character(&self, from: u64) -> Option<u64> {
-        (from.max(1)..self.len.min(from + 64)).find(|&at| self.at(at).first().is_some_and(|b| b & 0xc0 == 0x80))
+        (from.max(1)..self.len.min(from.saturating_add(64))).find(|&at| self.at(at).first().is_some_and(|b| b & 0xc0 == 0x80))
     }
 }
 
