@@ -120,6 +120,9 @@ pub struct Outputs {
     /// Write the report to this file (`-`: standard output)
     #[arg(long, short, value_name = "FILE")]
     pub out: Vec<PathBuf>,
+    /// Whom the report is for; students don't see hidden checks (JSON is always whole)
+    #[arg(long, value_enum, default_value_t = AudienceArg::Student)]
+    pub audience: AudienceArg,
 }
 
 #[derive(Debug, Args)]
@@ -205,6 +208,12 @@ pub enum FormatArg {
     Junit,
     /// For job summaries and comments
     Markdown,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AudienceArg {
+    Student,
+    Teacher,
 }
 
 /// Tiers, from the strongest.

@@ -126,7 +126,7 @@ fn epilogue(args: &Grade, order: &Order, graded: &grade::Graded, arenas: &Arenas
             .report
             .runs
             .iter()
-            .filter(|run| run.ending != "not run")
+            .filter(|run| run.ending != grade::NOT_RUN)
             .count();
         let all = graded.report.runs.len();
         out::tell(&format!(

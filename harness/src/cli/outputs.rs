@@ -2,15 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
-use super::args::{FormatArg, Outputs};
+use super::args::{AudienceArg, FormatArg, Outputs};
 use super::exit::{Exit, Failure};
 use super::out;
-use crate::report::{self, Report};
+use crate::report::{self, Audience, Look, Report};
 use crate::store::write_whole;
 
-/// Reports to make: a file each, or standard output where there is none.
+/// Reports to make.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted(pub Vec<(FormatArg, Option<PathBuf>)>);
+pub struct Wanted {
+    /// A file each, or standard output where there is none.
+    places: Vec<(FormatArg, Option<PathBuf>)>,
+    audience: Audience,
+}
 
 impl Wanted {
     /// Pairs formats with files.
@@ -18,7 +22,8 @@ impl Wanted {
     /// # Errors
     /// Of usage: a format that can't be told, or numbers that don't fit.
     pub fn resolve(outputs: &Outputs) -> Result<Wanted, Failure> {
-        let Outputs { format, out } = outputs;
+        let Outputs { format, out, audience } = outputs;
+        let audience = Audience::from(*audience);
         let usage = |message: String| Failure::new(Exit::Usage, message);
         if out.is_empty() {
             let formats = if format.is_empty() {
@@ -26,9 +31,8 @@ impl Wanted {
             } else {
                 &format[..]
             };
-            return Ok(Wanted(
-                formats.iter().map(|&format| (format, None)).collect(),
-            ));
+            let places = formats.iter().map(|&format| (format, None)).collect();
+            return Ok(Wanted { places, audience });
         }
         if !format.is_empty() && format.len() != out.len() {
             let mend =
@@ -39,7 +43,7 @@ impl Wanted {
                 out.len()
             )));
         }
-        let mut wanted = Vec::new();
+        let mut places = Vec::new();
         for (i, path) in out.iter().enumerate() {
             let format = match format.get(i) {
                 Some(&format) => format,
@@ -51,16 +55,16 @@ impl Wanted {
                     ))
                 })?,
             };
-            wanted.push((
+            places.push((
                 format,
                 Some(path.clone()).filter(|path| path != Path::new("-")),
             ));
         }
         // People still read it on the terminal, unless standard output is taken by a file's format.
-        if wanted.iter().all(|(_, path)| path.is_some()) {
-            wanted.push((FormatArg::Terminal, None));
+        if places.iter().all(|(_, path)| path.is_some()) {
+            places.push((FormatArg::Terminal, None));
         }
-        Ok(Wanted(wanted))
+        Ok(Wanted { places, audience })
     }
 
     /// Writes the report everywhere. Goes on to the next place when one fails.
@@ -68,31 +72,37 @@ impl Wanted {
     /// # Errors
     /// The first failure.
     pub fn write(&self, report: &Report, language: &str) -> Result<(), Failure> {
-        self.each(|format| render(report, format, language))
+        self.each(|format| render(report, format, language, self.audience))
     }
 
     /// Writes what `render` makes for each format.
     ///
     /// # Errors
     /// The first failure.
-    pub fn each(&self, render: impl Fn(FormatArg) -> Vec<u8>) -> Result<(), Failure> {
+    pub fn each(&self, render: impl Fn(FormatArg) -> Result<String, Failure>) -> Result<(), Failure> {
         let mut first = Ok(());
-        for (format, path) in &self.0 {
-            let bytes = render(*format);
-            let done = match path {
-                Some(path) if *format == FormatArg::Terminal => {
-                    let plain = anstream::adapter::strip_bytes(&bytes).into_vec();
-                    write_whole(path, &plain).map_err(Failure::from)
+        for (format, path) in &self.places {
+            let done = render(*format).and_then(|text| match path {
+                Some(path) => {
+                    let plain = anstream::adapter::strip_str(&text).to_string();
+                    let text = if *format == FormatArg::Terminal { plain } else { text };
+                    write_whole(path, text.as_bytes()).map_err(Failure::from)
                 }
-                Some(path) => write_whole(path, &bytes).map_err(Failure::from),
-                None if *format == FormatArg::Terminal => {
-                    out::print(&String::from_utf8_lossy(&bytes))
-                }
-                None => out::print_bytes(&bytes),
-            };
+                None if *format == FormatArg::Terminal => out::print(&text),
+                None => out::print_bytes(text.as_bytes()),
+            });
             first = first.and(done);
         }
         first
+    }
+}
+
+impl From<AudienceArg> for Audience {
+    fn from(audience: AudienceArg) -> Audience {
+        match audience {
+            AudienceArg::Student => Audience::Student,
+            AudienceArg::Teacher => Audience::Teacher,
+        }
     }
 }
 
@@ -106,14 +116,16 @@ fn by_extension(path: &Path) -> Option<FormatArg> {
     }
 }
 
-fn render(report: &Report, format: FormatArg, language: &str) -> Vec<u8> {
+fn render(report: &Report, format: FormatArg, language: &str, audience: Audience) -> Result<String, Failure> {
+    let broken = |error: &dyn std::fmt::Display| Failure::new(Exit::Fault, format!("the report can't be made: {error}"));
     match format {
         FormatArg::Terminal => {
-            report::terminal::render(report, language, out::width()).into_bytes()
+            let look = Look { color: true, width: out::width(), language: language.to_owned(), audience };
+            Ok(report::terminal(report, &look))
         }
-        FormatArg::Json => report::json::render(report),
-        FormatArg::Junit => report::junit::render(report, language),
-        FormatArg::Markdown => report::markdown::render(report, language).into_bytes(),
+        FormatArg::Json => report::json(report).map_err(|error| broken(&error)),
+        FormatArg::Junit => report::junit(report, language, audience).map_err(|error| broken(&error)),
+        FormatArg::Markdown => Ok(report::markdown(report, language, audience)),
     }
 }
 
@@ -130,7 +142,7 @@ mod tests {
             format: format.to_vec(),
             out: out.iter().map(PathBuf::from).collect(),
         };
-        Wanted::resolve(&outputs).map(|wanted| wanted.0)
+        Wanted::resolve(&outputs).map(|wanted| wanted.places)
     }
 
     fn file(name: &str) -> Option<PathBuf> {

@@ -5,7 +5,7 @@ use super::exit::{Exit, Failure};
 use super::out;
 use super::outputs::Wanted;
 use crate::grade;
-use crate::report::{Report, SCHEMA_VERSION, json};
+use crate::report::{Report, SCHEMA_VERSION};
 use crate::store::{Results, StoreError};
 use crate::task::{Library, pack};
 
@@ -28,7 +28,7 @@ pub fn rescore(library: &Library, args: &Rescore) -> Result<Exit, Failure> {
     }
     grade::only(&pack.task, &grading.only)?;
     let report = grade::rescore(&results, &grading, &pack);
-    results.write_report(&json::render(&report))?;
+    results.write_report(&report)?;
     wanted.write(&report, &grading.language)?;
     Ok(if args.exit_zero {
         Exit::Passed

@@ -1,17 +1,17 @@
 //! From the evidence of runs to the report: one way for a fresh grading and for one that is judged again,
 //! so that both come to the same bytes.
 
-use super::build::printable;
 use super::{Order, only};
 use crate::check::code::Code;
-use crate::check::{Judged, Verdict, View, ending_in_words, findings, judge_run};
+use crate::check::{Judged, Verdict, View, findings, judge_run};
 use crate::evidence::{Record, Tier};
-use crate::report::{self, Report, Run};
+use crate::report::audience::tier_name;
+use crate::report::{self, Material, Report, Run};
 use crate::store::{Grading, Results, RunEntry, State, StoreError};
 use crate::task::{Pack, Task};
 
-/// Characters of standard error that a report keeps of each run: its end.
-const STDERR_KEPT: usize = 2000;
+/// How a run ended that never began.
+pub const NOT_RUN: &str = "not run";
 
 /// One run, judged.
 #[derive(Debug, Clone)]
@@ -43,11 +43,7 @@ pub(super) fn run(
         .unwrap_or_default();
     Assessed {
         judged: judged(entry, verdicts, !view.flights.is_empty()),
-        run: of(
-            entry,
-            ending_in_words(&view),
-            tail(&printable(&view.stderr())),
-        ),
+        run: report::run(&entry.run, &view, &Results::evidence_name(&entry.run)),
         fault: view
             .fault
             .map(|(_, message)| format!("{}: {message}", entry.run)),
@@ -63,13 +59,13 @@ pub(super) fn not_run(task: &Task, entry: &RunEntry, tier: Tier) -> Assessed {
         .and_then(|s| s.tier);
     let verdict = match (entry.state, needed) {
         (State::Skipped, Some(needed)) => Verdict::new(Code::TierTooWeak)
-            .fact("tier", name(tier))
-            .fact("needed", name(needed)),
+            .fact("tier", tier_name(tier))
+            .fact("needed", tier_name(needed)),
         _ => Verdict::new(Code::Partial),
     };
     Assessed {
         judged: judged(entry, all(task, entry, &verdict), false),
-        run: of(entry, "not run".to_owned(), String::new()),
+        run: of(entry, NOT_RUN),
         fault: None,
     }
 }
@@ -78,7 +74,7 @@ fn broken(task: &Task, entry: &RunEntry, why: &str) -> Assessed {
     let verdict = Verdict::new(Code::Fault).fact("error", why);
     Assessed {
         judged: judged(entry, all(task, entry, &verdict), false),
-        run: of(entry, "?".to_owned(), String::new()),
+        run: of(entry, "?"),
         fault: Some(format!("{}: {why}", entry.run)),
     }
 }
@@ -105,31 +101,16 @@ fn judged(entry: &RunEntry, verdicts: Vec<(String, Verdict)>, active: bool) -> J
     }
 }
 
-fn of(entry: &RunEntry, ending: String, stderr: String) -> Run {
+/// What can be said of a run without evidence.
+fn of(entry: &RunEntry, ending: &str) -> Run {
     Run {
         run: entry.run.clone(),
         scenario: entry.scenario.clone(),
         with: entry.with.clone(),
         seed: entry.seed,
-        ending,
+        ending: ending.to_owned(),
         evidence: Results::evidence_name(&entry.run),
-        stderr,
-    }
-}
-
-fn name(tier: Tier) -> &'static str {
-    match tier {
-        Tier::Portable => "portable",
-        Tier::Reduced => "reduced",
-        Tier::Full => "full",
-    }
-}
-
-fn tail(text: &str) -> String {
-    let skipped = text.chars().count().saturating_sub(STDERR_KEPT);
-    match skipped {
-        0 => text.to_owned(),
-        _ => format!("[…]{}", text.chars().skip(skipped).collect::<String>()),
+        stderr: String::new(),
     }
 }
 
@@ -138,23 +119,20 @@ pub(super) fn report(pack: &Pack, grading: &Grading, all: &[Assessed]) -> Report
     // Names were looked at before anything was run; a pack that has changed since is taken as a whole.
     let task = only(&pack.task, &grading.only).unwrap_or_else(|_| pack.task.clone());
     let judged: Vec<Judged> = all.iter().map(|a| a.judged.clone()).collect();
-    report::build(&report::Sources {
+    let faults = grading.faults.iter().cloned().chain(all.iter().filter_map(|a| a.fault.clone()));
+    report::build(Material {
         task: &task,
-        gradus: &grading.gradus,
+        // The task is that part already.
+        only: None,
         submission: &grading.submission,
+        language: &grading.language,
         tier: grading.tier,
         seed: grading.seed,
-        host: &grading.host,
-        language: &grading.language,
+        host: grading.host.clone(),
         findings: &findings(&task, &judged),
         runs: all.iter().map(|a| a.run.clone()).collect(),
         build: grading.build.clone(),
-        faults: grading
-            .faults
-            .iter()
-            .cloned()
-            .chain(all.iter().filter_map(|a| a.fault.clone()))
-            .collect(),
+        faults: faults.collect(),
     })
 }
 

@@ -4,6 +4,7 @@
 use crate::evidence::{Bytes, Event, Record, Stream};
 use crate::plan::Plan;
 use crate::report::Build;
+use crate::report::clean::clean;
 use crate::task::script::Step;
 use crate::task::world::World;
 use crate::task::{Kind, Limits, Params};
@@ -101,7 +102,7 @@ impl Seen {
         if self.cut || from > 0 {
             output.push_str("[…]\n");
         }
-        output.push_str(&printable(&tail));
+        output.push_str(&clean(&tail));
         if let Some(why) = self.why {
             if !output.is_empty() && !output.ends_with('\n') {
                 output.push('\n');
@@ -114,27 +115,6 @@ impl Seen {
             output,
         }
     }
-}
-
-/// A student's output without control characters: it is shown in terminals and logs.
-pub(super) fn printable(text: &str) -> String {
-    let mut clean = String::with_capacity(text.len());
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            // A colour or cursor sequence goes as a whole.
-            '\u{1b}' if chars.peek() == Some(&'[') => {
-                chars.next();
-                while chars.next_if(|c| !('@'..='~').contains(c)).is_some() {}
-                chars.next();
-            }
-            '\n' | '\t' => clean.push(c),
-            '\r' => {}
-            c if c.is_control() => clean.push('\u{fffd}'),
-            c => clean.push(c),
-        }
-    }
-    clean
 }
 
 #[cfg(test)]
@@ -213,13 +193,5 @@ mod tests {
         let build = built(&events);
         assert!(build.output.len() < KEPT + 100);
         assert!(build.output.starts_with("[…]\n") && build.output.ends_with("the end"));
-    }
-
-    #[test]
-    fn control_characters_never_come_through() {
-        assert_eq!(
-            printable("\u{1b}[31mred\u{1b}[0m\r\n\u{7}\u{1b}]0;title\tx"),
-            "red\n\u{fffd}\u{fffd}]0;title\tx"
-        );
     }
 }

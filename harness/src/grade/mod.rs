@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 
-pub use assess::{not_found, rescore};
+pub use assess::{NOT_RUN, not_found, rescore};
 pub use only::{OnlyError, only};
 pub use ours::{Arenas, Ground, HostError, Source};
 pub use run::{Graded, grade};

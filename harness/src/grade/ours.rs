@@ -235,6 +235,10 @@ impl Arenas {
         let from = self.built().clone().or_else(|| self.from.clone());
         submission::stage(from.as_deref(), &work, user).map_err(Fault::Start)?;
         std::fs::create_dir_all(&input).map_err(Fault::Start)?;
+        if let Some(user) = user {
+            // The arena is that user when it writes there.
+            std::os::unix::fs::chown(&input, Some(user.id), Some(user.id)).map_err(Fault::Start)?;
+        }
         let build = plan.world.origin.is_none() && plan.scenario == "build";
         let job = Job {
             plan: plan.clone(),

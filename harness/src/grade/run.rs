@@ -9,7 +9,7 @@ use crate::arena::handle::Fault;
 use crate::check::Outcome;
 use crate::evidence::{FORMAT as EVIDENCE_FORMAT, Header};
 use crate::plan::{Plan, expand};
-use crate::report::{Report, json};
+use crate::report::Report;
 use crate::store::{FORMAT, Grading, Results, RunEntry, State, StoreError};
 use crate::task::Task;
 
@@ -105,7 +105,7 @@ impl Work<'_> {
         grading.finished = !interrupted;
         results.update(&grading)?;
         drop(grading);
-        results.write_report(&json::render(&self.report()))
+        results.write_report(&self.report())
     }
 
     /// What this host can't run is planned too: its checks are then inconclusive, not gone.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 use crate::evidence::{Event, FORMAT, Header, Record, Settled, StepOutcome};
-use crate::report::json;
+use crate::report::Report;
 use crate::store::{Results, State, StoreError};
 use crate::task::load;
 
@@ -116,6 +116,10 @@ fn ends(plan: &Plan, status: i32, keep: &mut Keep<'_>) -> Result<(), Fault> {
     say(keep, events)
 }
 
+fn json(report: &Report) -> Vec<u8> {
+    crate::report::json(report).expect("json").into_bytes()
+}
+
 fn stored(results: &Path) -> Vec<u8> {
     Results::open(results).expect("results").0.read_report().expect("report")
 }
@@ -130,7 +134,7 @@ fn every_set_is_run_and_the_worst_counts() {
     let finding = &graded.report.findings[0];
     assert_eq!((finding.check.as_str(), finding.run.as_str()), ("ends", "ends-2"));
     assert!(graded.store.is_none() && !graded.interrupted);
-    assert_eq!(stored(dir.path()), json::render(&graded.report));
+    assert_eq!(stored(dir.path()), json(&graded.report));
 }
 
 #[test]
@@ -151,7 +155,7 @@ fn judging_again_gives_the_same_bytes() {
     assert_eq!(states, [State::Done, State::Done, State::Skipped]);
     let again = rescore(&results, &grading, &order.pack);
     assert_eq!(again, graded.report);
-    assert_eq!(json::render(&again), results.read_report().expect("report"));
+    assert_eq!(json(&again), results.read_report().expect("report"));
     assert_eq!(graded.report.outcome, Outcome::HarnessFault);
     let full = graded.report.findings.iter().find(|f| f.check == "full").expect("finding");
     assert_eq!((full.outcome, full.code.as_str()), (Outcome::Inconclusive, "run.tier"));
@@ -185,7 +189,7 @@ fn a_failed_build_runs_nothing_and_still_reports() {
     let build = graded.report.build.as_ref().expect("build");
     assert!(!build.ok && build.output.contains("status 2"), "{build:?}");
     assert_eq!(graded.report.score, 0.0);
-    assert_eq!(stored(dir.path()), json::render(&graded.report));
+    assert_eq!(stored(dir.path()), json(&graded.report));
 }
 
 #[test]
@@ -217,7 +221,7 @@ fn a_cancelled_grading_keeps_what_was_done() {
     assert_eq!(results.records("ends-1").expect("read").map(|r| r.len()), Some(5));
     assert_eq!(results.records("ends-2").expect("read").map(|r| r.len()), Some(2));
     let again = rescore(&results, &grading, &order(dir.path()).pack);
-    assert_eq!(json::render(&again), results.read_report().expect("report"));
+    assert_eq!(json(&again), results.read_report().expect("report"));
 }
 
 fn settled() -> Settled {

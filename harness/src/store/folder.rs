@@ -9,6 +9,7 @@ use rustix::fs::{FlockOperation, flock};
 use super::{EvidenceFile, FORMAT, Grading, StoreError, write};
 use crate::evidence::Record;
 use crate::evidence::reader;
+use crate::report::{Report, json};
 use crate::task::Pack;
 
 const GRADING: &str = "grading.json";
@@ -133,8 +134,10 @@ impl Results {
     ///
     /// # Errors
     /// If it can't be written.
-    pub fn write_report(&self, json: &[u8]) -> Result<(), StoreError> {
-        write::whole(&self.report_path(), json)
+    pub fn write_report(&self, report: &Report) -> Result<(), StoreError> {
+        let path = self.report_path();
+        let text = json(report).map_err(|error| StoreError::io("written", &path)(error.into()))?;
+        write::whole(&path, text.as_bytes())
     }
 
     /// `report.json` as it was written.
@@ -317,7 +320,7 @@ mod tests {
             "no final name before the end"
         );
         file.finish().expect("finished");
-        results.write_report(b"{}").expect("written");
+        write::whole(&results.report_path(), b"{}").expect("written");
         drop(results);
 
         let (results, read) = Results::open(&root).expect("opened");
@@ -373,7 +376,7 @@ mod tests {
             .expect("file")
             .finish()
             .expect("finished");
-        results.write_report(b"{}").expect("written");
+        write::whole(&results.report_path(), b"{}").expect("written");
         drop(results);
         let results = Results::create(&root, &grading(), &pack()).expect("made again");
         assert!(!results.report_path().exists());

@@ -250,6 +250,10 @@ fn explain(error: &YamlError) -> (String, Option<String>) {
             "the document grows beyond what is read (too many aliases, nodes or levels)".to_owned(),
             Some("write the repeated parts out, or make the file smaller".to_owned()),
         ),
+        YamlError::NullIntoString { .. } => (
+            "a text is wanted, but nothing stands here".to_owned(),
+            Some("write it, in quotes if it has a comma, a colon or a `#` in it".to_owned()),
+        ),
         YamlError::Eof { .. } => ("the document is empty or ends too early".to_owned(), None),
         YamlError::Message { msg, .. }
             if msg.contains("did not match any variant of untagged enum Amount") =>
