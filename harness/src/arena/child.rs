@@ -55,6 +55,7 @@ pub enum ArenaError {
 pub fn main() -> Result<(), ArenaError> {
     let job = read_job().map_err(ArenaError::Job)?;
     let host = Host::open(&job).map_err(ArenaError::World)?;
+    allow_descriptors();
     let sealed = super::seal(&job.config)?;
     let side = Side::new().map_err(ArenaError::World)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -69,6 +70,13 @@ pub fn main() -> Result<(), ArenaError> {
         Ok(done) => done,
         Err(panic) => Err(ArenaError::World(io::Error::other(panic))),
     }
+}
+
+/// Each client of a swarm is a descriptor of ours. Staying with fewer shows where they are needed.
+fn allow_descriptors() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let most = getrlimit(Resource::Nofile).maximum;
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: most, maximum: most });
 }
 
 /// The job is one line; standard input stays open as the lifeline. Read byte by byte, so that nothing

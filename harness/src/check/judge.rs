@@ -2,7 +2,7 @@
 
 use super::code::Code;
 use super::view::View;
-use super::{Verdict, coverage, ending, flight, memory, output};
+use super::{Verdict, account, coverage, ending, flight, memory, output, serving};
 use crate::task::Amount;
 use crate::task::rule::Rule;
 use crate::task::Scenario;
@@ -29,6 +29,15 @@ pub fn judge(rule: &Rule, view: &View) -> Verdict {
         Rule::RefusesArguments(_) => ending::refuses_arguments(view),
         Rule::PrintsResults(_) => output::prints_results(view),
         Rule::BoundedMemory(memory) => with(view, &memory.mib, |n| memory::bounded(view, n)),
+        Rule::Echoes(of) => serving::echoes(view, &of.group),
+        Rule::Uppercases(of) => serving::uppercases(view, &of.group),
+        Rule::Finishes(of) => serving::finishes(view, &of.group),
+        Rule::Rests(_) => account::rests(view),
+        Rule::FreesDescriptors(of) => account::frees_descriptors(view, &of.group, &of.before, &of.after),
+        Rule::SteadyMemory(of) => {
+            with(view, &of.mib, |mib| account::steady_memory(view, &of.group, &of.before, &of.after, mib))
+        }
+        Rule::EndsOnSignal(_) => account::ends_on_signal(view),
         Rule::All(rules) => rules
             .iter()
             .map(|rule| judge(rule, view))

@@ -1,6 +1,8 @@
 //! Checks: pure functions from the evidence of a run to a verdict. No input or output, no clock.
 
+mod account;
 mod address;
+pub mod clients;
 pub mod code;
 mod common;
 mod coverage;
@@ -10,6 +12,7 @@ mod judge;
 pub mod memory;
 mod output;
 mod reading;
+mod serving;
 mod verdict;
 pub mod view;
 mod worst;

@@ -598,12 +598,19 @@ fn amounts(rule: &Rule) -> Vec<(Vec<&'static str>, &Amount)> {
         }
         Rule::Refills(refills) => vec![(vec!["refills", "in_flight"], &refills.in_flight)],
         Rule::BoundedMemory(memory) => vec![(vec!["bounded_memory", "mib"], &memory.mib)],
+        Rule::SteadyMemory(grown) => vec![(vec!["steady_memory", "mib"], &grown.mib)],
         Rule::EachOnce(_)
         | Rule::AllTried(_)
         | Rule::NotStalled(_)
         | Rule::Exits(_)
         | Rule::PrintsResults(_)
         | Rule::RefusesArguments(_)
+        | Rule::Echoes(_)
+        | Rule::Uppercases(_)
+        | Rule::Finishes(_)
+        | Rule::Rests(_)
+        | Rule::FreesDescriptors(_)
+        | Rule::EndsOnSignal(_)
         | Rule::All(_) => Vec::new(),
     }
 }
