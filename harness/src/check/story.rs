@@ -15,6 +15,8 @@ use crate::task::{Kind, Limits, Params, Value};
 pub struct Story {
     records: Vec<Record>,
     next: u64,
+    /// Nanoseconds that the clock is ahead.
+    lag: u64,
     /// Latest request for each item.
     latest: HashMap<u32, u64>,
 }
@@ -68,7 +70,7 @@ impl Story {
             limits: Limits::default(),
         };
         let header = Header { format: FORMAT, gradus: "0".into(), tier: Tier::Full, plan, facilities: BTreeMap::new() };
-        let mut story = Story { records: Vec::new(), next: 0, latest: HashMap::new() };
+        let mut story = Story { records: Vec::new(), next: 0, lag: 0, latest: HashMap::new() };
         story.push(Event::Run(Box::new(header)));
         let addr = "127.0.0.2:8000".parse().unwrap();
         let hosts = ["alpha.test", "beta.test"].map(|name| Place { name: name.into(), addr });
@@ -86,11 +88,17 @@ impl Story {
 
     fn push(&mut self, event: Event) {
         let n = self.records.len() as u64;
-        self.records.push(Record { n, t: n * 1000, event });
+        self.records.push(Record { n, t: n * 1000 + self.lag, event });
     }
 
     pub fn event(mut self, event: Event) -> Story {
         self.push(event);
+        self
+    }
+
+    /// The next event comes so much later, in nanoseconds.
+    pub fn later(mut self, ns: u64) -> Story {
+        self.lag += ns;
         self
     }
 

@@ -519,7 +519,7 @@ impl Flaws {
                     mend,
                 );
             }
-            _ => {}
+            other => self.client_rule(at, scenario, other),
         }
     }
 
