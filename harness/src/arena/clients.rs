@@ -49,10 +49,18 @@ impl Stage {
         if let Some(why) = too_many(swarm.held() + count) {
             return Ok(self.give_up(why));
         }
-        let mut queue = Queue { group: &connect.group, reading: connect.reading, left: count };
+        let mut queue = Queue {
+            group: &connect.group,
+            reading: connect.reading,
+            left: count,
+        };
         let outcome = self.bring(&mut queue).await?;
         // What the submission was allowed to refuse is no reason to wait for anything.
-        Ok(if outcome == StepOutcome::Stuck && connect.may_fail { StepOutcome::Reached } else { outcome })
+        Ok(if outcome == StepOutcome::Stuck && connect.may_fail {
+            StepOutcome::Reached
+        } else {
+            outcome
+        })
     }
 
     /// Connects as many clients as are queued.
@@ -69,7 +77,9 @@ impl Stage {
             })
             .await;
         match failed {
-            Some(error) if is_shortage(&error) => Ok(self.give_up(format!("this host gives no more sockets: {error}"))),
+            Some(error) if is_shortage(&error) => {
+                Ok(self.give_up(format!("this host gives no more sockets: {error}")))
+            }
             Some(error) => Err(ScriptError::Sockets(error)),
             None => Ok(outcome),
         }
@@ -78,15 +88,34 @@ impl Stage {
     /// One client after the other: each is served and gone before the next comes.
     async fn visit(&self, visit: &Visit) -> Result<StepOutcome, ScriptError> {
         let swarm = self.swarm()?;
-        let (count, len) = (self.plan.amount(&visit.count)?, self.plan.amount(&visit.size)?);
+        let (count, len) = (
+            self.plan.amount(&visit.count)?,
+            self.plan.amount(&visit.size)?,
+        );
         let tally = swarm.tally(&visit.group);
         for i in 0..count {
             let before = tally.size.get();
-            let outcome = self.bring(&mut Queue { group: &visit.group, reading: true, left: 1 }).await?;
+            let outcome = self
+                .bring(&mut Queue {
+                    group: &visit.group,
+                    reading: true,
+                    left: 1,
+                })
+                .await?;
             if outcome != StepOutcome::Reached || tally.open.get() == 0 {
-                return Ok(if outcome == StepOutcome::Reached { StepOutcome::Stuck } else { outcome });
+                return Ok(if outcome == StepOutcome::Reached {
+                    StepOutcome::Stuck
+                } else {
+                    outcome
+                });
             }
-            swarm.say_last(&visit.group, &Speech::Seeded { alphabet: Alphabet::Caseless, len });
+            swarm.say_last(
+                &visit.group,
+                &Speech::Seeded {
+                    alphabet: Alphabet::Caseless,
+                    len,
+                },
+            );
             let outcome = self.hear_out(|| tally.echoed.get() > before).await;
             if outcome != StepOutcome::Reached {
                 return Ok(outcome);
@@ -100,7 +129,10 @@ impl Stage {
         let swarm = self.swarm()?;
         let speech = match &send.text {
             Some(text) => Speech::Literal(text.clone()),
-            None => Speech::Seeded { alphabet: send.alphabet, len: self.plan.amount(&send.size)? },
+            None => Speech::Seeded {
+                alphabet: send.alphabet,
+                len: self.plan.amount(&send.size)?,
+            },
         };
         swarm.say(&send.group, &speech, send.pieces);
         if send.pieces == Pieces::Whole {
@@ -108,8 +140,14 @@ impl Stage {
         }
         loop {
             // A server may keep the first bytes of a character until it is whole: then it settles.
-            match self.observe(self.patience(SETTLE_TIMER), || swarm.up_to_date(&send.group)).await {
-                StepOutcome::Reached | StepOutcome::Stuck if swarm.next_piece(&send.group, send.pieces) => {}
+            match self
+                .observe(self.patience(SETTLE_TIMER), || {
+                    swarm.up_to_date(&send.group)
+                })
+                .await
+            {
+                StepOutcome::Reached | StepOutcome::Stuck
+                    if swarm.next_piece(&send.group, send.pieces) => {}
                 StepOutcome::Reached | StepOutcome::Stuck => return Ok(StepOutcome::Reached),
                 other => return Ok(other),
             }
@@ -126,19 +164,37 @@ impl Stage {
     }
 
     fn give_up(&self, why: String) -> StepOutcome {
-        self.recorder.record(Event::GaveUp { settled: false, why });
+        self.recorder.record(Event::GaveUp {
+            settled: false,
+            why,
+        });
         StepOutcome::GaveUp
     }
 
-    pub(super) fn members(&self, members: Option<&Members>) -> Result<Option<(String, Option<u64>)>, ScriptError> {
-        let Some(members) = members else { return Ok(None) };
-        let count = members.count.as_ref().map(|a| self.plan.amount(a)).transpose()?;
+    pub(super) fn members(
+        &self,
+        members: Option<&Members>,
+    ) -> Result<Option<(String, Option<u64>)>, ScriptError> {
+        let Some(members) = members else {
+            return Ok(None);
+        };
+        let count = members
+            .count
+            .as_ref()
+            .map(|a| self.plan.amount(a))
+            .transpose()?;
         Ok(Some((members.group.clone(), count)))
     }
 
     /// Whether enough clients of a group are what `count` counts.
-    pub(super) fn have(&self, (group, least): &(String, Option<u64>), count: fn(&Swarm, &str) -> u64) -> bool {
-        self.swarm.as_ref().is_some_and(|s| count(s, group) >= least.unwrap_or_else(|| s.size(group)))
+    pub(super) fn have(
+        &self,
+        (group, least): &(String, Option<u64>),
+        count: fn(&Swarm, &str) -> u64,
+    ) -> bool {
+        self.swarm
+            .as_ref()
+            .is_some_and(|s| count(s, group) >= least.unwrap_or_else(|| s.size(group)))
     }
 }
 
@@ -153,6 +209,14 @@ fn too_many(connections: u64) -> Option<String> {
 
 /// Whether the host has run out of something that connections need.
 fn is_shortage(error: &io::Error) -> bool {
-    let shortages = [libc::EMFILE, libc::ENFILE, libc::EADDRNOTAVAIL, libc::ENOBUFS, libc::ENOMEM];
-    error.raw_os_error().is_some_and(|errno| shortages.contains(&errno))
+    let shortages = [
+        libc::EMFILE,
+        libc::ENFILE,
+        libc::EADDRNOTAVAIL,
+        libc::ENOBUFS,
+        libc::ENOMEM,
+    ];
+    error
+        .raw_os_error()
+        .is_some_and(|errno| shortages.contains(&errno))
 }

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::pipe::PipeFlags;
-use rustix::process::PidfdFlags;
 
 use super::filter::Filter;
 use super::limits::{Limits, Prepared};
@@ -37,10 +36,9 @@ pub struct Launch {
 /// A started program. Dropping it ends it with all its descendants.
 #[derive(Debug)]
 pub struct Program {
-    /// Process ids as this process sees them.
+    /// Ids of the process above it and of its own, as this process sees them.
     pub init_pid: i32,
     pub pid: i32,
-    pub init: OwnedFd,
     pub pidfd: OwnedFd,
     /// Our ends of the program's streams.
     pub stdin: Option<OwnedFd>,
@@ -50,6 +48,17 @@ pub struct Program {
     pub status: OwnedFd,
     /// The descriptor on which held calls are heard of, with [`Gate::Files`].
     pub notify: Option<OwnedFd>,
+    init: Init,
+}
+
+/// The process above the program. Dropping it ends it with all its descendants.
+#[derive(Debug)]
+struct Init {
+    pid: i32,
+    pidfd: OwnedFd,
+    /// Our end of its socket.
+    status: OwnedFd,
+    /// It has a process namespace, so that its end is everybody's.
     sealed: bool,
     ended: bool,
 }
@@ -65,8 +74,8 @@ pub enum SpawnError {
     NotFound { command: String, looked: Vec<String> },
     #[error("`{command}` is not executable; run `chmod +x` on it, or name its interpreter in `run`")]
     NotExecutable { command: String },
-    #[error("`{command}` lies in a folder that the program's user may not enter; install it for all users, or let `gradus doctor` say how to get tier full")]
-    Unreachable { command: String },
+    #[error("`{command}` was not found where the program's user may look (tried {}); a folder on the way is closed to that user: install it for all users, or let `gradus doctor` say how to get tier full", looked.join(", "))]
+    Unreachable { command: String, looked: Vec<String> },
     #[error("the interpreter that the first line of `{command}` names does not exist here; mend its `#!` line (a Windows line end there counts as part of the name)")]
     NoInterpreter { command: String },
     #[error("`{command}` is neither a program for this machine nor a script with a `#!` line; add one such as `#!/usr/bin/env python3`")]
@@ -145,31 +154,30 @@ pub fn spawn(sealed: &Sealed, launch: &Launch) -> Result<Program, SpawnError> {
     };
     drop((in_read, out_write, err_write, boot_child, status_child));
 
-    let mut begun = Begun { init: Some(init), pid: None, notify: None };
+    let init = Init { pid: init_pid, pidfd: init, status, sealed: start.sealed, ended: false };
+    let mut begun = Begun { init, pid: None, pidfd: None, notify: None };
     begun.follow(&boot).map_err(|failed| failed.explain(command, folder, &places))?;
-    let Some((pid, pidfd)) = begun.pid.take() else {
+    let (Some(pid), Some(pidfd)) = (begun.pid, begun.pidfd) else {
         return Err(host("waiting for the program")(io::ErrorKind::UnexpectedEof.into()));
     };
-    let Some(init) = begun.init.take() else { unreachable!("only taken here") };
     Ok(Program {
         init_pid,
         pid,
-        init,
         pidfd,
         stdin: Some(in_write),
         stdout: out_read,
         stderr: err_read,
-        status,
-        notify: begun.notify.take(),
-        sealed: start.sealed,
-        ended: false,
+        status: begun.init.status.try_clone().map_err(host("copying a socket"))?,
+        notify: begun.notify,
+        init: begun.init,
     })
 }
 
-/// A start that is under way. Dropping it ends init.
+/// What a start has told so far.
 struct Begun {
-    init: Option<OwnedFd>,
-    pid: Option<(i32, OwnedFd)>,
+    init: Init,
+    pid: Option<i32>,
+    pidfd: Option<OwnedFd>,
     notify: Option<OwnedFd>,
 }
 
@@ -183,26 +191,16 @@ impl Begun {
     fn follow(&mut self, boot: &OwnedFd) -> Result<(), Failed> {
         loop {
             let Some(news) = receive(boot).map_err(Failed::Here)? else { return Ok(()) };
-            self.notify = news.listener.or(self.notify.take());
             let wire = news.wire;
             if wire.kind == Kind::Failed as u32 {
                 return Err(Failed::Child(wire.a, wire.b as i32));
+            } else if wire.kind == Kind::Hello as u32 {
+                self.pid = Some(news.sender);
+            } else if wire.kind == Kind::Program as u32 {
+                self.pidfd = news.fd;
+            } else if wire.kind == Kind::Listener as u32 {
+                self.notify = news.fd;
             }
-            if wire.kind == Kind::Hello as u32 {
-                let pid = rustix::process::Pid::from_raw(news.pid);
-                let open = |pid| rustix::process::pidfd_open(pid, PidfdFlags::empty());
-                let pidfd = pid.ok_or(rustix::io::Errno::SRCH).and_then(open);
-                self.pid = Some((news.pid, pidfd.map_err(|e| Failed::Here(e.into()))?));
-            }
-        }
-    }
-}
-
-impl Drop for Begun {
-    fn drop(&mut self) {
-        if let Some(init) = &self.init {
-            let _ = rustix::process::pidfd_send_signal(init, rustix::process::Signal::KILL);
-            let _ = tree::wait_end(init, Duration::from_secs(10));
         }
     }
 }
@@ -216,7 +214,9 @@ impl Failed {
         };
         let source = io::Error::from_raw_os_error(errno);
         match (Stage::from_wire(number), errno) {
-            (Some(Stage::Unreachable), _) => SpawnError::Unreachable { command },
+            (Some(Stage::Unreachable), _) => {
+                SpawnError::Unreachable { command, looked: places.to_vec() }
+            }
             (Some(Stage::Interpreter), _) => SpawnError::NoInterpreter { command },
             (Some(Stage::Execute), libc::ENOENT | libc::ENOTDIR) => {
                 SpawnError::NotFound { command, looked: places.to_vec() }
@@ -266,43 +266,52 @@ impl Program {
     }
 
     /// Ends the program and all its descendants at once, stopped or held ones too, and waits until
-    /// they are gone; at most ten seconds, then it is the host's fault.
+    /// they are gone; at most some ten seconds, then it is the host's fault.
     pub fn kill(&mut self) -> io::Result<()> {
-        if self.ended {
-            return Ok(());
-        }
         // A listener that is let go fails the held calls, so that nothing waits for us.
         self.notify = None;
-        let limit = Duration::from_secs(10);
-        let ended = if self.sealed { Ok(()) } else { self.end_tree(limit) };
-        rustix::process::pidfd_send_signal(&self.init, rustix::process::Signal::KILL)?;
-        tree::wait_end(&self.init, limit)?;
-        ended?;
-        self.ended = true;
-        Ok(())
-    }
-
-    /// Where init's end isn't everybody's end.
-    fn end_tree(&self, limit: Duration) -> io::Result<()> {
-        tree::end_descendants(self.init_pid, limit)?;
-        // Letting go of our end tells init to end what is left, and then itself.
-        let _ = rustix::net::shutdown(&self.status, rustix::net::Shutdown::Both);
-        let mut one = [rustix::event::PollFd::new(&self.init, rustix::event::PollFlags::IN)];
-        let second = rustix::event::Timespec { tv_sec: 1, tv_nsec: 0 };
-        rustix::event::poll(&mut one, Some(&second))?;
-        Ok(())
+        self.init.end()
     }
 
     /// Ids of the program's process and all that descend from it, as this process sees them, the
     /// orphaned ones too. What is born or ends meanwhile may be missed.
     pub fn tree(&self) -> Vec<i32> {
-        tree::descendants(self.init_pid)
+        tree::descendants(self.init.pid)
     }
 }
 
-impl Drop for Program {
+impl Init {
+    fn end(&mut self) -> io::Result<()> {
+        if self.ended {
+            return Ok(());
+        }
+        let limit = Duration::from_secs(10);
+        let tree = if self.sealed { Ok(()) } else { self.end_tree(limit) };
+        rustix::process::pidfd_send_signal(&self.pidfd, rustix::process::Signal::KILL)?;
+        tree::wait_end(&self.pidfd, limit)?;
+        self.ended = true;
+        tree?;
+        match self.sealed {
+            true => Ok(()),
+            // Whatever init lost comes to this process, which has nothing else below it.
+            false => tree::end_descendants(std::process::id() as i32, limit),
+        }
+    }
+
+    /// Where its end isn't everybody's end.
+    fn end_tree(&self, limit: Duration) -> io::Result<()> {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        tree::end_descendants(self.pid, limit)?;
+        // Letting go of our end tells init to end what is left, and then itself.
+        let _ = rustix::net::shutdown(&self.status, rustix::net::Shutdown::Both);
+        poll(&mut [PollFd::new(&self.pidfd, PollFlags::IN)], Some(&Timespec { tv_sec: 1, tv_nsec: 0 }))?;
+        Ok(())
+    }
+}
+
+impl Drop for Init {
     fn drop(&mut self) {
-        let _ = self.kill();
+        let _ = self.end();
     }
 }
 
@@ -323,9 +332,9 @@ fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
 
 struct News {
     wire: Wire,
-    /// Sender, as this process sees it.
-    pid: i32,
-    listener: Option<OwnedFd>,
+    /// Process that sent it, as this process sees it.
+    sender: i32,
+    fd: Option<OwnedFd>,
 }
 
 /// One record of a start with what the kernel added; none at the end.
@@ -333,7 +342,7 @@ fn receive(boot: &OwnedFd) -> io::Result<Option<News>> {
     let mut bytes = [0u8; status::SIZE];
     let mut control = [0u64; 16];
     let mut part = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: bytes.len() };
-    let (mut pid, mut listener) = (0, None);
+    let (mut sender, mut fd) = (0, None);
     // Safety: the message points to locals that outlive the call; control messages are walked by the
     // C library's macros and read unaligned.
     let got = unsafe {
@@ -353,11 +362,11 @@ fn receive(boot: &OwnedFd) -> io::Result<Option<News>> {
             let data = libc::CMSG_DATA(head);
             match ((*head).cmsg_level, (*head).cmsg_type) {
                 (libc::SOL_SOCKET, libc::SCM_RIGHTS) => {
-                    let fd: RawFd = std::ptr::read_unaligned(data.cast());
-                    listener = Some(OwnedFd::from_raw_fd(fd));
+                    let sent: RawFd = std::ptr::read_unaligned(data.cast());
+                    fd = Some(OwnedFd::from_raw_fd(sent));
                 }
                 (libc::SOL_SOCKET, libc::SCM_CREDENTIALS) => {
-                    pid = std::ptr::read_unaligned(data.cast::<libc::ucred>()).pid;
+                    sender = std::ptr::read_unaligned(data.cast::<libc::ucred>()).pid;
                 }
                 _ => {}
             }
@@ -369,7 +378,7 @@ fn receive(boot: &OwnedFd) -> io::Result<Option<News>> {
         return Ok(None);
     }
     let wire = Wire::from_bytes(&bytes[..got]).ok_or(io::ErrorKind::InvalidData)?;
-    Ok(Some(News { wire, pid, listener }))
+    Ok(Some(News { wire, sender, fd }))
 }
 
 /// Number of the last capability that this kernel knows.

@@ -25,10 +25,14 @@ pub fn rests(view: &View) -> Verdict {
         return verdict;
     }
     let script = &view.plan().script;
-    let settles: Vec<usize> = (0..script.len()).filter(|&i| matches!(script[i], Step::Settle)).collect();
+    let settles: Vec<usize> = (0..script.len())
+        .filter(|&i| matches!(script[i], Step::Settle))
+        .collect();
     let mut last: Option<(usize, u64, u64)> = None;
     for &step in &settles {
-        let Some(moment) = view.moment(step) else { return serving::ended(view).unwrap_or_else(|| unfinished(view)) };
+        let Some(moment) = view.moment(step) else {
+            return serving::ended(view).unwrap_or_else(|| unfinished(view));
+        };
         if let Some(n) = spun(view, moment) {
             return Verdict::new(Code::Spins).seen([n]);
         }
@@ -40,12 +44,18 @@ pub fn rests(view: &View) -> Verdict {
         if let (Some((before, t0, cpu0)), Some((_, t, cpu))) = (last, rest) {
             let (time, used) = (t.saturating_sub(t0), cpu.saturating_sub(cpu0));
             if before + 1 == step && time >= SHARE_OVER && used * 100 >= time * POLLING {
-                return Verdict::new(Code::Polls).fact("percent", used * 100 / time).seen([settled]);
+                return Verdict::new(Code::Polls)
+                    .fact("percent", used * 100 / time)
+                    .seen([settled]);
             }
         }
         last = rest.map(|(_, t, cpu)| (step, t, cpu));
     }
-    if settles.is_empty() { Verdict::new(Code::Untested) } else { Verdict::new(Code::Rests) }
+    if settles.is_empty() {
+        Verdict::new(Code::Untested)
+    } else {
+        Verdict::new(Code::Rests)
+    }
 }
 
 /// Of all the connections between two accounts, no descriptor stayed.
@@ -54,21 +64,34 @@ pub fn frees_descriptors(view: &View, group: &str, before: &str, after: &str) ->
     if let Some(verdict) = serving::served(view, group, comes) {
         return verdict;
     }
-    let (Some(old), Some(new)) = (account(view, before), account(view, after)) else { return unfinished(view) };
+    let (Some(old), Some(new)) = (account(view, before), account(view, after)) else {
+        return unfinished(view);
+    };
     let (Some(before), Some(after)) = (old.1.descriptors, new.1.descriptors) else {
         return Verdict::new(Code::DescriptorsUnknown);
     };
-    let connections = view.clients.of(group).filter(|(_, c)| c.opened.is_some_and(|n| n > old.0 && n < new.0)).count();
+    let connections = view
+        .clients
+        .of(group)
+        .filter(|(_, c)| c.opened.is_some_and(|n| n > old.0 && n < new.0))
+        .count();
     let kept = u64::from(after.saturating_sub(before));
     let verdict = |code| {
-        let verdict = Verdict::new(code).fact("before", before).fact("after", after);
-        verdict.fact("connections", connections).seen([old.0, new.0])
+        let verdict = Verdict::new(code)
+            .fact("before", before)
+            .fact("after", after);
+        verdict
+            .fact("connections", connections)
+            .seen([old.0, new.0])
     };
     if kept <= OWN_DESCRIPTORS + connections as u64 / KEPT_OF {
         // Few are few, whether or not it stood still.
         return verdict(Code::DescriptorsFreed);
     }
-    match [old.0, new.0].into_iter().find_map(|n| unsettled_before(view, n)) {
+    match [old.0, new.0]
+        .into_iter()
+        .find_map(|n| unsettled_before(view, n))
+    {
         Some(doubt) => doubt,
         None => verdict(Code::DescriptorsLeaked),
     }
@@ -81,7 +104,10 @@ pub fn steady_memory(view: &View, group: &str, before: &str, after: &str, mib: u
         return verdict;
     }
     if let Some(n) = view.limits.iter().find(|l| l.0 == "memory").map(|l| l.2) {
-        return Verdict::new(Code::MemoryGrew).fact("mib", mib).fact("grown", view.plan().limits.memory_mib).seen([n]);
+        return Verdict::new(Code::MemoryGrew)
+            .fact("mib", mib)
+            .fact("grown", view.plan().limits.memory_mib)
+            .seen([n]);
     }
     let (Some(old), Some(new)) = (account(view, before), account(view, after)) else {
         return serving::ended(view).unwrap_or_else(|| unfinished(view));
@@ -92,7 +118,12 @@ pub fn steady_memory(view: &View, group: &str, before: &str, after: &str, mib: u
         return gone.unwrap_or_else(|| Verdict::new(Code::MemoryUnknown).fact("mib", mib));
     };
     let grown = now.saturating_sub(then) >> 10;
-    let verdict = |code| Verdict::new(code).fact("mib", mib).fact("grown", grown).seen([old.0, new.0]);
+    let verdict = |code| {
+        Verdict::new(code)
+            .fact("mib", mib)
+            .fact("grown", grown)
+            .seen([old.0, new.0])
+    };
     if grown > mib {
         return verdict(Code::MemoryGrew);
     }
@@ -102,12 +133,21 @@ pub fn steady_memory(view: &View, group: &str, before: &str, after: &str, mib: u
     if let Some(doubt) = unsettled_before(view, new.0).filter(|_| !spins) {
         return doubt;
     }
-    let through = view.clients.of(group).map(|(_, c)| c.bytes().0).sum::<u64>() >> 20;
+    let through = view
+        .clients
+        .of(group)
+        .map(|(_, c)| c.bytes().0)
+        .sum::<u64>()
+        >> 20;
     if through > mib {
         verdict(Code::MemorySteady)
     } else {
         let ended = serving::ended(view).filter(|_| !signalled(view));
-        ended.unwrap_or_else(|| Verdict::new(Code::MemoryUntested).fact("mib", mib).fact("through", through))
+        ended.unwrap_or_else(|| {
+            Verdict::new(Code::MemoryUntested)
+                .fact("mib", mib)
+                .fact("through", through)
+        })
     }
 }
 
@@ -121,7 +161,9 @@ pub fn ends_on_signal(view: &View) -> Verdict {
         Step::Signal(name) => Some((i, name.as_str())),
         _ => None,
     });
-    let (Some((step, name)), Some(exit)) = (sent, script.iter().position(|s| matches!(s, Step::Exit))) else {
+    let (Some((step, name)), Some(exit)) =
+        (sent, script.iter().position(|s| matches!(s, Step::Exit)))
+    else {
         return Verdict::new(Code::Untested);
     };
     match view.moment(step).map(|m| m.outcome) {
@@ -134,15 +176,28 @@ pub fn ends_on_signal(view: &View) -> Verdict {
         let by = by.or(status.filter(|s| (129..160).contains(s)).map(|s| s - 128));
         let ending = by.map_or_else(|| format!("status {}", status.unwrap_or(0)), signal_name);
         let well = status == Some(0) || by.is_some_and(|by| signal_name(by) == signal);
-        let code = if well { Code::SignalEnded } else { Code::SignalWrongEnd };
-        return Verdict::new(code).fact("signal", signal).fact("ending", ending).seen([n]);
+        let code = if well {
+            Code::SignalEnded
+        } else {
+            Code::SignalWrongEnd
+        };
+        return Verdict::new(code)
+            .fact("signal", signal)
+            .fact("ending", ending)
+            .seen([n]);
     }
-    let Some(moment) = view.moment(exit) else { return unfinished(view) };
+    let Some(moment) = view.moment(exit) else {
+        return unfinished(view);
+    };
     if let Some(n) = spun(view, moment) {
-        return Verdict::new(Code::SignalIgnored).fact("signal", signal).seen([n]);
+        return Verdict::new(Code::SignalIgnored)
+            .fact("signal", signal)
+            .seen([n]);
     }
     match outcome(view, moment) {
-        Ok(_) => Verdict::new(Code::SignalIgnored).fact("signal", signal).seen([moment.n]),
+        Ok(_) => Verdict::new(Code::SignalIgnored)
+            .fact("signal", signal)
+            .seen([moment.n]),
         Err(verdict) => verdict,
     }
 }
@@ -168,7 +223,10 @@ fn account<'a>(view: &View<'a>, label: &str) -> Option<(u64, &'a Usage)> {
 }
 
 fn signalled(view: &View) -> bool {
-    view.plan().script.iter().any(|s| matches!(s, Step::Signal(_)))
+    view.plan()
+        .script
+        .iter()
+        .any(|s| matches!(s, Step::Signal(_)))
 }
 
 /// The event at which it was given up to wait for a rest, since the processor was kept busy.
@@ -176,7 +234,10 @@ fn spun(view: &View, moment: &Moment) -> Option<u64> {
     if moment.outcome != StepOutcome::GaveUp {
         return None;
     }
-    view.clients.gave_up_before(moment.n).filter(|(_, why)| *why == SPINNING).map(|(n, _)| n)
+    view.clients
+        .gave_up_before(moment.n)
+        .filter(|(_, why)| *why == SPINNING)
+        .map(|(n, _)| n)
 }
 
 /// Number of the event that shows it; what is to be said where there is none.

@@ -56,7 +56,10 @@ impl<'a> Clients<'a> {
                 groups.push(group);
             }
         }
-        Clients { groups, ..Clients::default() }
+        Clients {
+            groups,
+            ..Clients::default()
+        }
     }
 
     pub(super) fn take(&mut self, record: &'a Record) {
@@ -72,14 +75,25 @@ impl<'a> Clients<'a> {
                 (entry.group, entry.refused) = (usize::from(*group), Some(n));
             }
             Event::ClientSent { client, total } => self.entry(*client).sent.push((n, *total)),
-            Event::ClientReceived { client, total, unraised } => {
+            Event::ClientReceived {
+                client,
+                total,
+                unraised,
+            } => {
                 let entry = self.entry(*client);
                 entry.received.push((n, *total));
                 entry.unraised = *unraised;
             }
             Event::ClientFinished { client } => self.entry(*client).finished = Some(n),
-            Event::ClientMismatch { client, at, expected, got } => {
-                self.entry(*client).mismatch.get_or_insert((n, *at, expected, got));
+            Event::ClientMismatch {
+                client,
+                at,
+                expected,
+                got,
+            } => {
+                self.entry(*client)
+                    .mismatch
+                    .get_or_insert((n, *at, expected, got));
             }
             Event::ClientEnd { client, how } => self.entry(*client).end = Some((n, *how)),
             Event::Usage(usage) => {
@@ -99,7 +113,10 @@ impl<'a> Clients<'a> {
     /// The clients of a group that came to a connection or were refused one.
     pub fn of(&self, group: &str) -> impl Iterator<Item = (u32, &Client<'a>)> {
         let number = self.groups.iter().position(|g| *g == group);
-        self.all.iter().filter(move |(_, c)| Some(c.group) == number).map(|(id, c)| (*id, c))
+        self.all
+            .iter()
+            .filter(move |(_, c)| Some(c.group) == number)
+            .map(|(id, c)| (*id, c))
     }
 
     /// Why the step that ended at event `n` was given up: the last word before that.
@@ -111,7 +128,12 @@ impl<'a> Clients<'a> {
 impl Client<'_> {
     /// Bytes sent, and bytes that came back, up to event `n`.
     pub fn bytes_at(&self, n: u64) -> (u64, u64) {
-        let last = |all: &[(u64, u64)]| all.iter().rev().find(|(at, _)| *at <= n).map_or(0, |(_, total)| *total);
+        let last = |all: &[(u64, u64)]| {
+            all.iter()
+                .rev()
+                .find(|(at, _)| *at <= n)
+                .map_or(0, |(_, total)| *total)
+        };
         (last(&self.sent), last(&self.received))
     }
 
@@ -127,7 +149,8 @@ impl Client<'_> {
 
     /// The submission ended the connection, before event `n`.
     pub fn cut_off_before(&self, n: u64) -> bool {
-        self.end.is_some_and(|(at, how)| at <= n && how != ClientEnding::World)
+        self.end
+            .is_some_and(|(at, how)| at <= n && how != ClientEnding::World)
     }
 }
 

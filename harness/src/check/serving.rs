@@ -37,8 +37,14 @@ pub fn uppercases(view: &View, group: &str) -> Verdict {
     };
     let unraised: u64 = view.clients.of(group).map(|(_, c)| c.unraised).sum();
     if unraised > 0 {
-        let seen = view.clients.of(group).filter(|(_, c)| c.unraised > 0).filter_map(|(_, c)| c.last_received());
-        Verdict::new(Code::Unraised).fact("letters", unraised).seen(seen)
+        let seen = view
+            .clients
+            .of(group)
+            .filter(|(_, c)| c.unraised > 0)
+            .filter_map(|(_, c)| c.last_received());
+        Verdict::new(Code::Unraised)
+            .fact("letters", unraised)
+            .seen(seen)
     } else if view.plan().script.iter().any(letters) {
         Verdict::new(Code::Raised)
     } else {
@@ -62,7 +68,10 @@ pub fn finishes(view: &View, group: &str) -> Verdict {
         let cut = clients.iter().filter(|(_, c)| short(c)).count();
         return lacking(Code::Cut, client, cut, u64::MAX).seen(client.end.map(|e| e.0));
     }
-    match clients.iter().find(|(_, c)| !matches!(c.end, Some((_, ClientEnding::Eof)))) {
+    match clients
+        .iter()
+        .find(|(_, c)| !matches!(c.end, Some((_, ClientEnding::Eof))))
+    {
         Some((_, client)) => Verdict::new(Code::EndedByReset).seen(client.end.map(|e| e.0)),
         None => Verdict::new(Code::FinishedWell),
     }
@@ -76,13 +85,23 @@ pub fn served(view: &View, group: &str, waits: impl Fn(&Step) -> bool) -> Option
     }
     let wrong = view.clients.of(group).filter_map(|(_, c)| c.mismatch).min();
     if let Some((n, at, expected, got)) = wrong {
-        let verdict = Verdict::new(Code::EchoedWrong).fact("at", at).fact("expected", shown(expected));
+        let verdict = Verdict::new(Code::EchoedWrong)
+            .fact("at", at)
+            .fact("expected", shown(expected));
         return Some(verdict.fact("got", shown(got)).seen([n]));
     }
     let concerns = |step: &Step| waits(step) || brings(step, group);
     let mut waited = false;
-    for (index, _) in view.plan().script.iter().enumerate().filter(|(_, step)| concerns(step)) {
-        let Some(moment) = view.moment(index) else { return Some(ended(view).unwrap_or_else(|| unfinished(view))) };
+    for (index, _) in view
+        .plan()
+        .script
+        .iter()
+        .enumerate()
+        .filter(|(_, step)| concerns(step))
+    {
+        let Some(moment) = view.moment(index) else {
+            return Some(ended(view).unwrap_or_else(|| unfinished(view)));
+        };
         let outcome = match outcome(view, moment) {
             Ok(outcome) => outcome,
             Err(verdict) => return Some(verdict),
@@ -90,7 +109,11 @@ pub fn served(view: &View, group: &str, waits: impl Fn(&Step) -> bool) -> Option
         let step = &view.plan().script[index];
         if let Step::Connect(connect) = step {
             let count = view.plan().amount(&connect.count).unwrap_or(0);
-            let refused = view.clients.of(group).filter_map(|(_, c)| c.refused).find(|n| *n <= moment.n);
+            let refused = view
+                .clients
+                .of(group)
+                .filter_map(|(_, c)| c.refused)
+                .find(|n| *n <= moment.n);
             if !connect.may_fail && (outcome == Standing::Stuck || refused.is_some()) {
                 return Some(not_accepting(view, group, moment, count, refused));
             }
@@ -118,7 +141,9 @@ pub fn outcome(view: &View, moment: &Moment) -> Result<Standing, Verdict> {
             Some((n, settled)) if !view.sure(settled) => Err(Verdict::new(Code::Timed).seen([n])),
             _ => Ok(Standing::Stuck),
         },
-        StepOutcome::Exited | StepOutcome::Idle => Err(ended(view).unwrap_or_else(|| unfinished(view))),
+        StepOutcome::Exited | StepOutcome::Idle => {
+            Err(ended(view).unwrap_or_else(|| unfinished(view)))
+        }
         StepOutcome::GaveUp => Err(gave_up(view, moment)),
     }
 }
@@ -140,7 +165,12 @@ pub fn ended(view: &View) -> Option<Verdict> {
         (_, Some(signal), _) => signal_name(signal),
         (.., status) => format!("status {}", status.unwrap_or(0)),
     };
-    Some(Verdict::new(Code::ServerEnded).fact("ending", ending).seen([n]).seen(limit))
+    Some(
+        Verdict::new(Code::ServerEnded)
+            .fact("ending", ending)
+            .seen([n])
+            .seen(limit),
+    )
 }
 
 /// The submission doesn't listen where it should. Whatever else is asked of it has no ground then.
@@ -148,7 +178,12 @@ pub fn not_listening(view: &View) -> Option<Verdict> {
     if !view.started {
         return Some(unfinished(view));
     }
-    let Some(step) = view.plan().script.iter().position(|step| matches!(step, Step::Listen)) else {
+    let Some(step) = view
+        .plan()
+        .script
+        .iter()
+        .position(|step| matches!(step, Step::Listen))
+    else {
         return Some(Verdict::new(Code::Untested));
     };
     let Some(moment) = view.moment(step) else {
@@ -165,7 +200,9 @@ pub fn not_listening(view: &View) -> Option<Verdict> {
 }
 
 fn never_listened(view: &View, seen: impl IntoIterator<Item = u64>) -> Verdict {
-    Verdict::new(Code::NeverListened).fact("port", view.clients.port.map_or(0, u64::from)).seen(seen)
+    Verdict::new(Code::NeverListened)
+        .fact("port", view.clients.port.map_or(0, u64::from))
+        .seen(seen)
 }
 
 fn brings(step: &Step, group: &str) -> bool {
@@ -176,9 +213,21 @@ fn brings(step: &Step, group: &str) -> bool {
     }
 }
 
-fn not_accepting(view: &View, group: &str, moment: &Moment, count: u64, refused: Option<u64>) -> Verdict {
-    let connected = view.clients.of(group).filter(|(_, c)| c.opened.is_some_and(|n| n <= moment.n)).count();
-    let verdict = Verdict::new(Code::NotAccepting).fact("connected", connected).fact("count", count);
+fn not_accepting(
+    view: &View,
+    group: &str,
+    moment: &Moment,
+    count: u64,
+    refused: Option<u64>,
+) -> Verdict {
+    let connected = view
+        .clients
+        .of(group)
+        .filter(|(_, c)| c.opened.is_some_and(|n| n <= moment.n))
+        .count();
+    let verdict = Verdict::new(Code::NotAccepting)
+        .fact("connected", connected)
+        .fact("count", count);
     verdict.seen(refused.or(moment.settled.map(|s| s.0)))
 }
 
@@ -190,28 +239,44 @@ fn missing(view: &View, group: &str, moment: &Moment) -> Verdict {
         received < sent || received + CUT < due
     };
     let clients: Vec<(u32, &Client)> = view.clients.of(group).collect();
-    let lacking_ones: Vec<&Client> = clients.iter().map(|(_, c)| *c).filter(|c| lacks(c)).collect();
-    let cut: Vec<&&Client> = lacking_ones.iter().filter(|c| c.cut_off_before(moment.n)).collect();
+    let lacking_ones: Vec<&Client> = clients
+        .iter()
+        .map(|(_, c)| *c)
+        .filter(|c| lacks(c))
+        .collect();
+    let cut: Vec<&&Client> = lacking_ones
+        .iter()
+        .filter(|c| c.cut_off_before(moment.n))
+        .collect();
     let settled = moment.settled.map(|s| s.0);
     if let Some(client) = cut.first() {
-        return lacking(Code::Cut, client, cut.len(), moment.n).seen(client.end.map(|e| e.0)).seen(settled);
+        return lacking(Code::Cut, client, cut.len(), moment.n)
+            .seen(client.end.map(|e| e.0))
+            .seen(settled);
     }
     let Some(client) = lacking_ones.first() else {
         // All have everything: what is missing is the end of the stream.
         return Verdict::new(Code::LeftOpen).seen(settled);
     };
     let served = clients.len() - lacking_ones.len();
-    lacking(Code::NotEchoed, client, clients.len(), moment.n).fact("served", served).seen(settled)
+    lacking(Code::NotEchoed, client, clients.len(), moment.n)
+        .fact("served", served)
+        .seen(settled)
 }
 
 fn lacking(code: Code, client: &Client, clients: usize, n: u64) -> Verdict {
     let (sent, received) = client.bytes_at(n);
-    Verdict::new(code).fact("clients", clients).fact("sent", sent).fact("received", received)
+    Verdict::new(code)
+        .fact("clients", clients)
+        .fact("sent", sent)
+        .fact("received", received)
 }
 
 /// Bytes as a reader can see them.
 fn shown(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '·' } else { c }).collect()
+    text.chars()
+        .map(|c| if c.is_control() { '·' } else { c })
+        .collect()
 }
 
 #[cfg(test)]

@@ -64,7 +64,7 @@ pub struct Show {
 #[command(after_help = "\
 The submission is a folder; how to build and start it comes from its `submission.yaml`, or is found by convention \
 (Cargo.toml, go.mod, package.json, Makefile, a lone *.py, main.py, an executable named `run`). With `-- CMD…` the \
-command is named outright; it starts in a copy of DIR, or of the current folder if it names a file in there.\n\n\
+command is named outright; it starts in a copy of DIR, or of the folder that its script lies in.\n\n\
 Formats of files follow from their extension (.json, .xml, .md, .txt), or each --format belongs to one --out, in order. \
 Without --out, --format says what is printed.")]
 pub struct Grade {
@@ -163,10 +163,13 @@ pub struct Verify {
     /// Only these fixtures (`good/NAME`, `bad/NAME`, or NAME)
     #[arg(long, value_name = "FIXTURE", value_delimiter = ',')]
     pub only: Vec<String>,
-    /// Gradings at the same time
+    /// Keep evidence and reports of all gradings in this folder [default: they are thrown away]
+    #[arg(long, value_name = "DIR")]
+    pub results: Option<PathBuf>,
+    /// Runs of a grading at the same time
     #[arg(long, short, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub jobs: u16,
-    /// Seed of everything random [default: a fresh one]
+    /// Seed of everything random; each repetition counts it up [default: a fresh one]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
     /// Use this tier [default: the strongest that the host gives]

@@ -26,7 +26,12 @@ pub struct Look {
 
 impl Default for Look {
     fn default() -> Self {
-        Look { color: false, width: 80, language: "en".into(), audience: Audience::Student }
+        Look {
+            color: false,
+            width: 80,
+            language: "en".into(),
+            audience: Audience::Student,
+        }
     }
 }
 
@@ -58,7 +63,12 @@ pub fn terminal(report: &Report, look: &Look) -> String {
             page.paragraph(2, "", &clean(fault));
         }
     }
-    let of = |outcome| findings.iter().copied().filter(move |f: &&ReportFinding| f.outcome == outcome);
+    let of = |outcome| {
+        findings
+            .iter()
+            .copied()
+            .filter(move |f: &&ReportFinding| f.outcome == outcome)
+    };
     for (outcome, heading, style) in [
         (Outcome::HarnessFault, page.words.faulty, BAD),
         (Outcome::Fail, page.words.failed, BAD),
@@ -69,8 +79,11 @@ pub fn terminal(report: &Report, look: &Look) -> String {
             continue;
         }
         page.heading(&format!("{heading} ({})", some.len()), style);
-        for finding in &some {
-            page.finding(finding, style);
+        for (i, finding) in some.iter().enumerate() {
+            if i > 0 {
+                page.out.push('\n');
+            }
+            page.finding(report, finding, style);
         }
         page.errors(report, &some);
     }
@@ -95,7 +108,11 @@ struct Page<'a> {
 impl Page<'_> {
     fn head(&mut self, report: &Report, findings: &[&ReportFinding], hidden: usize) {
         let title = of(&report.title, self.language);
-        self.line(0, &clean_line(&format!("{}: {title}", report.task), 200), BOLD);
+        self.line(
+            0,
+            &clean_line(&format!("{}: {title}", report.task), 200),
+            BOLD,
+        );
         self.line(0, &clean_line(&report.submission, 200), DIM);
         // With hidden checks the sum would tell of them.
         let (gained, max, undecided) = match hidden {
@@ -118,10 +135,19 @@ impl Page<'_> {
             self.line(0, &format!("{}: {hidden}", w.hidden), DIM);
         }
         let tier = super::audience::tier_name(report.tier);
-        self.line(0, &format!("{} {}, {} {tier}", w.seed.to_lowercase(), report.seed, w.tier.to_lowercase()), DIM);
+        self.line(
+            0,
+            &format!(
+                "{} {}, {} {tier}",
+                w.seed.to_lowercase(),
+                report.seed,
+                w.tier.to_lowercase()
+            ),
+            DIM,
+        );
     }
 
-    fn finding(&mut self, finding: &ReportFinding, style: Style) {
+    fn finding(&mut self, report: &Report, finding: &ReportFinding, style: Style) {
         let sign = match finding.outcome {
             Outcome::Inconclusive => '?',
             Outcome::HarnessFault => '!',
@@ -132,33 +158,53 @@ impl Page<'_> {
         self.paragraph(4, self.words.why, &finding.why);
         self.paragraph(4, self.words.hint, &finding.hint);
         if let Some(link) = &finding.link {
-            self.paragraph(4, self.words.read, &format!("statement.md#{}", link.trim_start_matches('#')));
+            let place = format!(
+                "gradus show {}, #{}",
+                report.task,
+                link.trim_start_matches('#')
+            );
+            self.paragraph(4, self.words.read, &place);
         }
         if !finding.run.is_empty() {
             let mut place = finding.run.clone();
             if !finding.events.is_empty() {
-                let shown: Vec<String> = finding.events.iter().take(8).map(u64::to_string).collect();
-                let more = if finding.events.len() > 8 { ", …" } else { "" };
+                let shown: Vec<String> =
+                    finding.events.iter().take(8).map(u64::to_string).collect();
+                let more = if finding.events.len() > 8 {
+                    ", …"
+                } else {
+                    ""
+                };
                 let _ = write!(place, ", {} {}{more}", self.words.events, shown.join(", "));
             }
             self.paragraph(4, self.words.seen, &place);
         }
-        self.out.push('\n');
     }
 
     /// `  ✗ keeps-limit  Never passes the limit (limit=3)      0/12`, the points at the right edge.
     fn title(&mut self, finding: &ReportFinding, sign: char, style: Style) {
-        let points = format!("{}/{}", finding.points, finding.max_points);
+        let points = match finding.outcome {
+            Outcome::Pass | Outcome::Fail => format!("{}/{}", finding.points, finding.max_points),
+            // Neither gained nor lost.
+            Outcome::Inconclusive | Outcome::HarnessFault => format!("–/{}", finding.max_points),
+        };
         let mut text = format!("{}  {}", finding.check, of(&finding.title, self.language));
         // Of a check that passed, the run that is named is just the first.
         if finding.outcome != Outcome::Pass && !finding.with.is_empty() {
             let _ = write!(text, " ({})", params(&finding.with));
         }
-        let room = self.width.saturating_sub(4 + points.len() + 1);
+        let room = self.width.saturating_sub(4 + points.chars().count() + 1);
         let text = clean_line(&text, room);
         let gap = room.saturating_sub(text.chars().count()) + 1;
         let sign = self.painted(&sign.to_string(), style);
-        let text = self.painted(&text, if finding.outcome == Outcome::Pass { Style::new() } else { BOLD });
+        let text = self.painted(
+            &text,
+            if finding.outcome == Outcome::Pass {
+                Style::new()
+            } else {
+                BOLD
+            },
+        );
         let _ = writeln!(self.out, "  {sign} {text}{:gap$}{points}", "");
     }
 
@@ -168,10 +214,15 @@ impl Page<'_> {
             if run.stderr.is_empty() || !findings.iter().any(|f| f.run == run.run) {
                 continue;
             }
-            let title = format!("{} ({}, {})", self.words.stderr, run.run, clean_line(&run.ending, 60));
+            let title = format!(
+                "{} ({}, {})",
+                self.words.stderr,
+                run.run,
+                clean_line(&run.ending, 60)
+            );
+            self.out.push('\n');
             self.line(2, &title, DIM);
             self.quote(&super::clean::tail(&run.stderr, 600));
-            self.out.push('\n');
         }
     }
 
@@ -181,20 +232,29 @@ impl Page<'_> {
     }
 
     fn line(&mut self, indent: usize, text: &str, style: Style) {
-        let text = self.painted(text, style);
+        let text = self.painted(&clean_line(text, self.width - indent), style);
         let _ = writeln!(self.out, "{:indent$}{text}", "");
     }
 
     /// Lines of a program, marked at the left so that they can't be taken for the report's own.
     fn quote(&mut self, text: &str) {
         for line in clean(text).lines() {
-            let _ = writeln!(self.out, "    {} {}", self.painted("│", DIM), line.replace('\t', "    "));
+            let _ = writeln!(
+                self.out,
+                "    {} {}",
+                self.painted("│", DIM),
+                line.replace('\t', "    ")
+            );
         }
     }
 
     /// Wrapped text under an optional label.
     fn paragraph(&mut self, indent: usize, label: &str, text: &str) {
-        let label = if label.is_empty() { String::new() } else { format!("{label}: ") };
+        let label = if label.is_empty() {
+            String::new()
+        } else {
+            format!("{label}: ")
+        };
         let text = clean(text);
         let mut column = indent + label.chars().count();
         let _ = write!(self.out, "{:indent$}{}", "", self.painted(&label, DIM));
@@ -227,7 +287,9 @@ impl Page<'_> {
 }
 
 fn sums(findings: &[&ReportFinding]) -> (f64, f64, f64) {
-    let sum = |points: fn(&ReportFinding) -> f64| crate::score::round(findings.iter().map(|f| points(f)).sum());
+    let sum = |points: fn(&ReportFinding) -> f64| {
+        crate::score::round(findings.iter().map(|f| points(f)).sum())
+    };
     let unsure = |f: &ReportFinding| match f.outcome {
         Outcome::Inconclusive | Outcome::HarnessFault => f.max_points,
         Outcome::Pass | Outcome::Fail => 0.0,

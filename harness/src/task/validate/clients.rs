@@ -11,11 +11,17 @@ impl Flaws {
     /// A step that speaks of clients: the world must have some, and the group must have been connected.
     pub(super) fn client_step(&mut self, at: &Path, scenario: &Scenario, index: usize) {
         if scenario.world.swarm.is_none() {
-            self.help(at, "this world has no clients", "add `world: { swarm: {} }`");
+            self.help(
+                at,
+                "this world has no clients",
+                "add `world: { swarm: {} }`",
+            );
         }
         let step = &scenario.script[index];
         match step {
-            Step::Connect(connect) => self.amount(&at.to("connect").to("count"), scenario, &connect.count),
+            Step::Connect(connect) => {
+                self.amount(&at.to("connect").to("count"), scenario, &connect.count)
+            }
             Step::Visit(visit) => {
                 self.amount(&at.to("visit").to("count"), scenario, &visit.count);
                 self.amount(&at.to("visit").to("size"), scenario, &visit.size);
@@ -25,7 +31,11 @@ impl Flaws {
         }
         let before = &scenario.script[..index];
         if brings(step).is_some() && !before.iter().any(|s| matches!(s, Step::Listen)) {
-            self.help(at, "nobody waits until the submission listens", "put `- listen` before it");
+            self.help(
+                at,
+                "nobody waits until the submission listens",
+                "put `- listen` before it",
+            );
         }
         if let Some(group) = acts_on(step) {
             self.group(at, scenario, group, index);
@@ -60,46 +70,98 @@ impl Flaws {
                 self.group(at, scenario, &of.group, all);
                 if !waits(&|c| c.ended.as_ref(), &of.group) {
                     let mend = format!("add `- until: {{ ended: {{ group: {} }} }}`", of.group);
-                    self.help(at, "the script never waits for the end of this group's connections", mend);
+                    self.help(
+                        at,
+                        "the script never waits for the end of this group's connections",
+                        mend,
+                    );
                 }
             }
-            Rule::FreesDescriptors(Between { group, before, after }) => {
+            Rule::FreesDescriptors(Between {
+                group,
+                before,
+                after,
+            }) => {
                 self.group(at, scenario, group, all);
-                [before, after].into_iter().for_each(|label| self.label(at, scenario, label));
+                [before, after]
+                    .into_iter()
+                    .for_each(|label| self.label(at, scenario, label));
             }
-            Rule::SteadyMemory(Grown { group, before, after, .. }) => {
+            Rule::SteadyMemory(Grown {
+                group,
+                before,
+                after,
+                ..
+            }) => {
                 self.group(at, scenario, group, all);
-                [before, after].into_iter().for_each(|label| self.label(at, scenario, label));
+                [before, after]
+                    .into_iter()
+                    .for_each(|label| self.label(at, scenario, label));
             }
             Rule::Rests(_) if !script.iter().any(|s| matches!(s, Step::Settle)) => {
-                self.help(at, "the script never lets the submission settle", "add `- settle`");
+                self.help(
+                    at,
+                    "the script never lets the submission settle",
+                    "add `- settle`",
+                );
             }
             Rule::EndsOnSignal(_) if !script.iter().any(|s| matches!(s, Step::Signal(_))) => {
-                self.help(at, "the script sends no signal", "add `- signal: TERM` and `- exit`");
+                self.help(
+                    at,
+                    "the script sends no signal",
+                    "add `- signal: TERM` and `- exit`",
+                );
             }
             Rule::EndsOnSignal(_) if !script.iter().any(|s| matches!(s, Step::Exit)) => {
-                self.help(at, "the script doesn't wait for the submission's end", "end the script with `- exit`");
+                self.help(
+                    at,
+                    "the script doesn't wait for the submission's end",
+                    "end the script with `- exit`",
+                );
             }
             _ => {}
         }
-        let serves = script.iter().any(|s| matches!(s, Step::Until(c) if c.echoed.is_some()));
+        let serves = script
+            .iter()
+            .any(|s| matches!(s, Step::Until(c) if c.echoed.is_some()));
         if matches!(rule, Rule::Rests(_) | Rule::EndsOnSignal(_)) && !serves {
             let mend = "let a client say something first, and wait with `until: { echoed: … }`";
-            self.help(at, "doing nothing would pass: no client is served before", mend);
+            self.help(
+                at,
+                "doing nothing would pass: no client is served before",
+                mend,
+            );
         }
     }
 
     fn label(&mut self, at: &Path, scenario: &Scenario, label: &str) {
-        if !scenario.script.iter().any(|s| matches!(s, Step::Measure(known) if known == label)) {
+        if !scenario
+            .script
+            .iter()
+            .any(|s| matches!(s, Step::Measure(known) if known == label))
+        {
             let mend = format!("add `- measure: {label}`");
-            self.help(at, format!("no account is taken under the label `{label}`"), mend);
+            self.help(
+                at,
+                format!("no account is taken under the label `{label}`"),
+                mend,
+            );
         }
     }
 
     fn group(&mut self, at: &Path, scenario: &Scenario, group: &str, before: usize) {
-        if !scenario.script.iter().take(before).any(|step| brings(step) == Some(group)) {
+        if !scenario
+            .script
+            .iter()
+            .take(before)
+            .any(|step| brings(step) == Some(group))
+        {
             let mend = format!("put `- connect: {{ group: {group} }}` before it");
-            self.help(at, format!("no client of group `{group}` was connected"), mend);
+            self.help(
+                at,
+                format!("no client of group `{group}` was connected"),
+                mend,
+            );
         }
     }
 }
@@ -116,7 +178,9 @@ fn brings(step: &Step) -> Option<&str> {
 fn acts_on(step: &Step) -> Option<&str> {
     match step {
         Step::Send(send) => Some(&send.group),
-        Step::Read(g) | Step::Deaf(g) | Step::Finish(g) | Step::Close(g) | Step::Reset(g) => Some(&g.group),
+        Step::Read(g) | Step::Deaf(g) | Step::Finish(g) | Step::Close(g) | Step::Reset(g) => {
+            Some(&g.group)
+        }
         _ => None,
     }
 }

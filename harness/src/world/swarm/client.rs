@@ -7,11 +7,13 @@ use std::net::{SocketAddr, SocketAddrV4};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::rc::Rc;
 
+use crate::world::ready::register;
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, Shutdown, SocketFlags, SocketType, sockopt};
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, Shutdown, SocketFlags, SocketType, sockopt,
+};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use crate::world::ready::register;
 use tokio::sync::Notify;
 
 use super::message::Message;
@@ -152,7 +154,9 @@ impl Client {
     /// Moves bytes until the connection has ended and nothing is left to do.
     pub async fn live(self: Rc<Self>) {
         loop {
-            let Some(socket) = self.socket.borrow().clone() else { return };
+            let Some(socket) = self.socket.borrow().clone() else {
+                return;
+            };
             let fd = &socket.fd;
             let wants_out = self.wants_out();
             let wants_in = self.phase.get() == Phase::Open && self.reading.get();
@@ -177,7 +181,9 @@ impl Client {
 
     /// Everything that was said has come back as it must (in upper case or as it was).
     pub fn echoed(&self) -> bool {
-        !self.wrong.get() && self.received.get() == self.due.get() && self.outbox.borrow().is_empty()
+        !self.wrong.get()
+            && self.received.get() == self.due.get()
+            && self.outbox.borrow().is_empty()
     }
 
     /// Everything that was sent so far has come back.
@@ -188,14 +194,22 @@ impl Client {
     /// Whether bytes between us and the submission must move by themselves soon: ours to an end that has
     /// read everything, or its own to us, who read. Where the host doesn't tell: no.
     pub fn owed(&self) -> bool {
-        let (Some(diag), Some(local)) = (&self.shared.diag, self.local.get()) else { return false };
-        let (Some(socket), SocketAddr::V4(target)) = (&*self.socket.borrow(), self.shared.target) else { return false };
+        let (Some(diag), Some(local)) = (&self.shared.diag, self.local.get()) else {
+            return false;
+        };
+        let (Some(socket), SocketAddr::V4(target)) = (&*self.socket.borrow(), self.shared.target)
+        else {
+            return false;
+        };
         if self.phase.get() != Phase::Open {
             return false;
         }
-        let Ok(Some(theirs)) = diag.end(target, local) else { return false };
+        let Ok(Some(theirs)) = diag.end(target, local) else {
+            return false;
+        };
         let ours = || ioctl_outq(socket.fd.get_ref()).unwrap_or(0);
-        (self.reading.get() && theirs.sending()) || (theirs.held() && theirs.unread == 0 && ours() > 0)
+        (self.reading.get() && theirs.sending())
+            || (theirs.held() && theirs.unread == 0 && ours() > 0)
     }
 
     fn tallies(&self) -> [&Tally; 2] {
@@ -216,7 +230,11 @@ impl Client {
         if self.echoed.replace(now) != now {
             for tally in self.tallies() {
                 let count = tally.echoed.get();
-                tally.echoed.set(if now { count + 1 } else { count.saturating_sub(1) });
+                tally.echoed.set(if now {
+                    count + 1
+                } else {
+                    count.saturating_sub(1)
+                });
             }
         }
     }
@@ -236,14 +254,19 @@ impl Client {
 
     /// Lets further bytes of what is unsent go.
     pub fn allow(&self, bytes: u64) {
-        self.allowance.set(self.allowance.get().saturating_add(bytes));
+        self.allowance
+            .set(self.allowance.get().saturating_add(bytes));
         self.wake();
     }
 
     /// Bytes that are said but not yet sent.
     pub fn unsent(&self) -> u64 {
         let outbox = self.outbox.borrow();
-        outbox.iter().map(Message::len).sum::<u64>().saturating_sub(self.out_at.get())
+        outbox
+            .iter()
+            .map(Message::len)
+            .sum::<u64>()
+            .saturating_sub(self.out_at.get())
     }
 
     /// Turns reading on or off.
@@ -263,7 +286,10 @@ impl Client {
         if matches!(self.phase.get(), Phase::Connecting | Phase::Open) {
             if reset && let Some(socket) = self.socket.borrow().as_ref() {
                 // Without it the connection just closes in order: the evidence says so either way.
-                let _ = sockopt::set_socket_linger(socket.fd.get_ref(), Some(std::time::Duration::ZERO));
+                let _ = sockopt::set_socket_linger(
+                    socket.fd.get_ref(),
+                    Some(std::time::Duration::ZERO),
+                );
             }
             self.end(ClientEnding::World);
         }
@@ -274,11 +300,18 @@ impl Client {
         let now = (self.sent.get(), self.received.get());
         let known = self.reported.replace(now);
         if known.0 != now.0 {
-            self.shared.recorder.record(Event::ClientSent { client: self.id, total: now.0 });
+            self.shared.recorder.record(Event::ClientSent {
+                client: self.id,
+                total: now.0,
+            });
         }
         if known.1 != now.1 {
             let (total, unraised) = (now.1, self.unraised.get());
-            self.shared.recorder.record(Event::ClientReceived { client: self.id, total, unraised });
+            self.shared.recorder.record(Event::ClientReceived {
+                client: self.id,
+                total,
+                unraised,
+            });
         }
     }
 
@@ -287,7 +320,10 @@ impl Client {
             Phase::Connecting => true,
             Phase::Open => {
                 let sendable = !self.outbox.borrow().is_empty() && self.allowance.get() > 0;
-                sendable || (self.finish.get() && !self.finished.get() && self.outbox.borrow().is_empty())
+                sendable
+                    || (self.finish.get()
+                        && !self.finished.get()
+                        && self.outbox.borrow().is_empty())
             }
             _ => false,
         }
@@ -301,7 +337,9 @@ impl Client {
     /// Tells the side epoll what would be work for us on this descriptor.
     fn arm(&self) {
         if let Some(socket) = self.socket.borrow().as_ref() {
-            socket.watch.want_read(self.phase.get() == Phase::Open && self.reading.get());
+            socket
+                .watch
+                .want_read(self.phase.get() == Phase::Open && self.reading.get());
             socket.watch.want_write(self.wants_out());
         }
     }
@@ -319,7 +357,9 @@ impl Client {
                 return true;
             }
             let bytes = message.at(self.out_at.get());
-            let n = bytes.len().min(usize::try_from(self.allowance.get()).unwrap_or(usize::MAX));
+            let n = bytes
+                .len()
+                .min(usize::try_from(self.allowance.get()).unwrap_or(usize::MAX));
             if n == 0 && !message.is_empty() {
                 return true;
             }
@@ -344,7 +384,10 @@ impl Client {
                 outbox.pop_front();
                 self.out_at.set(0);
                 self.reported.set((self.sent.get(), self.reported.get().1));
-                self.shared.recorder.record(Event::ClientSent { client: self.id, total: self.sent.get() });
+                self.shared.recorder.record(Event::ClientSent {
+                    client: self.id,
+                    total: self.sent.get(),
+                });
             }
         }
         drop(outbox);
@@ -352,7 +395,9 @@ impl Client {
         if self.finish.get() && !self.finished.replace(true) {
             // A connection that is gone already is told by the reading side.
             let _ = rustix::net::shutdown(fd, Shutdown::Write);
-            self.shared.recorder.record(Event::ClientFinished { client: self.id });
+            self.shared
+                .recorder
+                .record(Event::ClientFinished { client: self.id });
         }
         true
     }
@@ -365,7 +410,10 @@ impl Client {
                     self.local.set(SocketAddrV4::try_from(local).ok());
                 }
                 self.shared.side.bump();
-                self.shared.recorder.record(Event::ClientOpen { client: self.id, group: self.group });
+                self.shared.recorder.record(Event::ClientOpen {
+                    client: self.id,
+                    group: self.group,
+                });
                 true
             }
             Ok(Ok(())) => false,
@@ -408,7 +456,8 @@ impl Client {
                 return;
             };
             let room = message.len() - self.in_at.get();
-            let (part, rest) = got.split_at(got.len().min(usize::try_from(room).unwrap_or(usize::MAX)));
+            let (part, rest) =
+                got.split_at(got.len().min(usize::try_from(room).unwrap_or(usize::MAX)));
             let compared = message.compare(self.in_at.get(), part);
             if let Some(i) = compared.mismatch {
                 let due = message.at(self.in_at.get() + i as u64);
@@ -438,7 +487,12 @@ impl Client {
     fn mismatch(&self, at: u64, expected: String, got: &[u8]) {
         if !self.wrong.replace(true) {
             let got = String::from_utf8_lossy(&got[..got.len().min(16)]).into_owned();
-            self.shared.recorder.record(Event::ClientMismatch { client: self.id, at, expected, got });
+            self.shared.recorder.record(Event::ClientMismatch {
+                client: self.id,
+                at,
+                expected,
+                got,
+            });
         }
         self.inbox.borrow_mut().clear();
         self.recount();
@@ -448,14 +502,21 @@ impl Client {
         self.enter(Phase::Failed);
         self.drop_socket();
         let error = io::Error::from(error).to_string();
-        self.shared.recorder.record(Event::ClientRefused { client: self.id, group: self.group, error });
+        self.shared.recorder.record(Event::ClientRefused {
+            client: self.id,
+            group: self.group,
+            error,
+        });
     }
 
     fn end(&self, how: ClientEnding) {
         self.report();
         self.enter(Phase::Ended(how));
         self.drop_socket();
-        self.shared.recorder.record(Event::ClientEnd { client: self.id, how });
+        self.shared.recorder.record(Event::ClientEnd {
+            client: self.id,
+            how,
+        });
     }
 
     fn drop_socket(&self) {
@@ -470,7 +531,11 @@ fn ioctl_outq(fd: &OwnedFd) -> io::Result<u32> {
     let mut bytes: libc::c_int = 0;
     // SAFETY: the kernel writes one int, which lives across the call.
     let done = unsafe { libc::ioctl(fd.as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) };
-    if done < 0 { Err(io::Error::last_os_error()) } else { Ok(u32::try_from(bytes).unwrap_or(0)) }
+    if done < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(u32::try_from(bytes).unwrap_or(0))
+    }
 }
 
 /// `IP_BIND_ADDRESS_NO_PORT` of ip(7).
@@ -486,5 +551,9 @@ fn choose_port_late(fd: &OwnedFd) -> io::Result<()> {
             size_of::<libc::c_int>() as libc::socklen_t,
         )
     };
-    if done < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    if done < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
 }

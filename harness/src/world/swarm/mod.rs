@@ -84,7 +84,9 @@ impl Swarm {
             let first = match pieces {
                 Pieces::Whole => message.len(),
                 Pieces::Bytes => 1,
-                Pieces::Halves => message.inside_character(message.len() / 2).unwrap_or(message.len() / 2),
+                Pieces::Halves => message
+                    .inside_character(message.len() / 2)
+                    .unwrap_or(message.len() / 2),
             };
             client.say(message, first);
         });
@@ -185,21 +187,35 @@ impl Swarm {
     /// clients that wait for something only the first are asked.
     pub fn owed(&self) -> bool {
         let groups = self.groups.borrow();
-        let waiting = groups.iter().flat_map(|g| &g.clients).filter(|c| c.phase() == Phase::Open && !c.echoed());
+        let waiting = groups
+            .iter()
+            .flat_map(|g| &g.clients)
+            .filter(|c| c.phase() == Phase::Open && !c.echoed());
         waiting.take(ASKED).any(|c| c.owed())
     }
 
     /// Records how far every client has come.
     pub fn report(&self) {
-        self.groups.borrow().iter().flat_map(|g| &g.clients).for_each(|c| c.report());
+        self.groups
+            .borrow()
+            .iter()
+            .flat_map(|g| &g.clients)
+            .for_each(|c| c.report());
     }
 
     fn number(&self, name: &str) -> usize {
         let mut groups = self.groups.borrow_mut();
-        groups.iter().position(|g| g.name == name).unwrap_or_else(|| {
-            groups.push(Group { name: name.to_owned(), tally: Rc::default(), clients: Vec::new() });
-            groups.len() - 1
-        })
+        groups
+            .iter()
+            .position(|g| g.name == name)
+            .unwrap_or_else(|| {
+                groups.push(Group {
+                    name: name.to_owned(),
+                    tally: Rc::default(),
+                    clients: Vec::new(),
+                });
+                groups.len() - 1
+            })
     }
 
     fn each(&self, group: &str, act: impl FnMut(&Rc<Client>)) {
