@@ -80,6 +80,34 @@ pub(super) fn become_user(id: u32) -> io::Result<()> {
     Ok(())
 }
 
+/// As [`become_user`], but still able to make namespaces: hosts that forbid those to ordinary users
+/// (AppArmor's and Debian's switches) leave them to holders of this one capability. Moving into a new
+/// user namespace takes it away for good.
+pub(super) fn become_user_with_namespaces(id: u32) -> io::Result<()> {
+    /// `CAP_SYS_ADMIN`.
+    const ADMINISTRATION: u32 = 1 << 21;
+    prctl(libc::PR_SET_KEEPCAPS, 1)?;
+    become_user(id)?;
+    // A container may have kept it from us: then we are as an ordinary user.
+    let _ = set_capabilities(ADMINISTRATION);
+    prctl(libc::PR_SET_KEEPCAPS, 0)
+}
+
+/// Sets the effective and the permitted capabilities to those of `low`, and clears the inheritable.
+pub(super) fn set_capabilities(low: u32) -> io::Result<()> {
+    #[repr(C)]
+    struct Header {
+        version: u32,
+        pid: i32,
+    }
+    /// `_LINUX_CAPABILITY_VERSION_3`: two times effective, permitted, inheritable, of 32 bits each.
+    const VERSION: u32 = 0x2008_0522;
+    let header = Header { version: VERSION, pid: 0 };
+    let sets = [low, low, 0, 0, 0, 0];
+    // Safety: structures as the kernel defines them.
+    check(unsafe { libc::syscall(libc::SYS_capset, &raw const header, sets.as_ptr()) }).map(drop)
+}
+
 /// Writes all of `text` to an existing file without allocating; a short write is an error.
 pub(super) fn write_file(path: &CStr, text: &[u8]) -> io::Result<()> {
     // Safety: a C string, and a buffer with its length.

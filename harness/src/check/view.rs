@@ -130,7 +130,11 @@ pub enum Finish {
     Hang {
         n: u64,
     },
-    /// The same, but as far as time alone can tell.
+    /// It asks for the same again and again, whatever it is given.
+    Endless {
+        n: u64,
+    },
+    /// It stood still, but as far as time alone can tell.
     Quiet {
         n: u64,
     },
@@ -214,7 +218,7 @@ impl<'a> View<'a> {
     pub fn finished(&self) -> bool {
         match self.finish {
             Finish::Exit { .. } | Finish::Signal { .. } => true,
-            Finish::Hang { .. } => self.complete,
+            Finish::Hang { .. } | Finish::Endless { .. } => self.complete,
             Finish::Quiet { .. } | Finish::GaveUp { .. } | Finish::Unknown => false,
         }
     }
