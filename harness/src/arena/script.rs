@@ -39,9 +39,11 @@ impl Stage {
     async fn step(&self, step: &Step) -> Result<StepOutcome, ScriptError> {
         Ok(match step {
             Step::Settle => {
+                // A server has nothing in flight that its own time-outs could spoil.
+                let brief = if self.swarm.is_some() && self.serving.is_none() { self.idle() } else { SETTLE_IDLE };
                 let patience = Patience {
                     timer: SETTLE_TIMER,
-                    idle: SETTLE_IDLE.min(self.idle()),
+                    idle: brief.min(self.idle()),
                     spin: SETTLE_SPIN,
                     until: self.deadline,
                 };

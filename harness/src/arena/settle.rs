@@ -158,6 +158,13 @@ pub async fn watch(
         if looker.look() != second || !unchanged(scene) {
             continue;
         }
+        // What is asked of the kernel, and not told by an event, may have come to be just before the looks.
+        if goal() {
+            return Seen::Goal;
+        }
+        if !unchanged(scene) {
+            continue;
+        }
         let (timer, known) = match timers {
             Ok(timer) => (timer.into_iter().chain(timerfd).min(), true),
             Err(_) => (timerfd, false),

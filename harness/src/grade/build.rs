@@ -33,7 +33,8 @@ pub(super) fn plan(task: &str, command: &[String]) -> Plan {
         set: 0,
         params: Params::new(),
         seed: 0,
-        command: command.to_vec(),
+        // The contract's arguments are appended to a command: a build has none.
+        command: command.iter().take(1).cloned().collect(),
         world: World::default(),
         items: Vec::new(),
         script: vec![Step::Exit],

@@ -20,7 +20,7 @@ use super::message::Message;
 use super::tally::Tally;
 use crate::evidence::writer::Recorder;
 use crate::evidence::{ClientEnding, Event};
-use crate::world::diag::Diag;
+use crate::world::diag::{Diag, LISTEN};
 use crate::world::side::{self, Side, Watch};
 
 /// What the swarm's clients share.
@@ -207,6 +207,9 @@ impl Client {
         let Ok(Some(theirs)) = diag.end(target, local) else {
             return false;
         };
+        if theirs.state == LISTEN {
+            return false;
+        }
         let ours = || ioctl_outq(socket.fd.get_ref()).unwrap_or(0);
         (self.reading.get() && theirs.sending())
             || (theirs.held() && theirs.unread == 0 && ours() > 0)

@@ -5,9 +5,8 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
 use super::Swarm;
+use crate::world::diag::LISTEN;
 
-/// `TCP_LISTEN` of the kernel's `include/net/tcp_states.h`.
-const TCP_LISTEN: u8 = 10;
 /// Connections that one turn starts at most, so that they are handled between turns.
 const TURN: u64 = 128;
 /// Unanswered connections at a time where the kernel doesn't show the listener's queue.
@@ -75,7 +74,7 @@ impl Swarm {
         let any = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0);
         match diag.end(target, any) {
             // Of a listener the kernel tells the length of its queue and its bound, which one may pass.
-            Ok(Some(end)) if end.state == TCP_LISTEN => {
+            Ok(Some(end)) if end.state == LISTEN => {
                 Listener::Room(u64::from((end.unsent + 1).saturating_sub(end.unread)))
             }
             Ok(_) => Listener::Gone,
