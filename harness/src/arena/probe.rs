@@ -164,7 +164,7 @@ fn namespace_trial() -> (i32, i32) {
         }
         let here = libc::open(c".".as_ptr(), libc::O_RDONLY | libc::O_DIRECTORY);
         let here = std::os::fd::BorrowedFd::borrow_raw(here);
-        if sys::mount_setattr(here, false, libc::MOUNT_ATTR_NODEV, 0).is_err() {
+        if sys::mount_setattr(here, false, libc::MOUNT_ATTR_NODEV).is_err() {
             return (4, sys::errno());
         }
         // The new process namespace is that of children only, and a /proc belongs to one of it.

@@ -81,7 +81,8 @@ pub(super) fn run(start: &Start) -> ! {
         fail(boot, Stage::Wall, raw(&error));
     }
     sys::close_range(boot + 1, RawFd::MAX);
-    sys::reset_signals(false);
+    // Their dispositions are the defaults since init began.
+    sys::restore_signals(0);
     if let Some(code) = &start.filter {
         match filter::install(code, start.listen) {
             Ok(None) => {}

@@ -78,16 +78,17 @@ pub fn seal(config: &Config) -> Result<Sealed, SealError> {
 
 fn full(config: &Config, work: OwnedFd, groups: Vec<OwnedFd>) -> Result<Sealed, SealError> {
     let user = config.user.map(|user| user.id);
-    if user.is_some() {
+    root::approach(config)?;
+    let taken = if user.is_some() {
         // While we may still go everywhere: toolchains can lie in folders that only root enters.
-        unshare(UnshareFlags::NEWNS)?;
-        root::build(config)?;
+        let taken = root::take(config)?;
         namespaces(user)?;
-        root::unlock()?;
+        taken
     } else {
         namespaces(None)?;
-        root::build(config)?;
-    }
+        root::take(config)?
+    };
+    root::build(config, taken)?;
     network().map_err(refused("bringing up the private loopback"))?;
     let facts = [
         ("root", "allow-list".to_owned()),

@@ -404,7 +404,7 @@ scenarios:
         check(
             "1KiB..4KiB",
             "4KiB..1KiB",
-            &["12:35 scenarios[0].world.origin.size: `4KiB..1KiB` is not a size"],
+            &["12:41 scenarios[0].world.origin.size: `4KiB..1KiB` is not a size"],
         );
     }
 
