@@ -122,12 +122,12 @@ impl Stage {
         if let Err(error) = self.program.borrow_mut().kill() {
             self.recorder.record(Event::Fault { message: format!("the submission can't be ended: {error}") });
         }
+        if let Some(swarm) = &self.swarm {
+            swarm.leave();
+        }
         self.side.drain().await;
         self.out.drain();
         self.err.drain();
-        if let Some(swarm) = &self.swarm {
-            swarm.report();
-        }
         self.out.close();
         self.err.close();
         let (user, system, max_rss_kib) = *self.own.borrow();

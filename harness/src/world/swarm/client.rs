@@ -298,6 +298,14 @@ impl Client {
         }
     }
 
+    /// Goes without a word, at the end of a run.
+    pub fn leave(&self) {
+        if matches!(self.phase.get(), Phase::Connecting | Phase::Open) {
+            self.enter(Phase::Ended(ClientEnding::World));
+            self.drop_socket();
+        }
+    }
+
     /// Records how far the client has come, where that isn't known yet.
     pub fn report(&self) {
         let now = (self.sent.get(), self.received.get());

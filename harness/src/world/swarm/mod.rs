@@ -4,6 +4,8 @@ mod client;
 mod message;
 mod queue;
 mod tally;
+#[cfg(test)]
+mod tests;
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -192,6 +194,12 @@ impl Swarm {
             .flat_map(|g| &g.clients)
             .filter(|c| c.phase() == Phase::Open && !c.echoed());
         waiting.take(ASKED).any(|c| c.owed())
+    }
+
+    /// The run is over: all clients go. Their ends are no news of the submission, which is gone by then.
+    pub fn leave(&self) {
+        self.report();
+        self.groups.borrow().iter().flat_map(|g| &g.clients).for_each(|c| c.leave());
     }
 
     /// Records how far every client has come.
