@@ -138,7 +138,7 @@ async fn run(job: Job, host: Host, sealed: Sealed, side: Rc<Side>) -> Result<(),
         values.insert("host".into(), vec![Ipv4Addr::LOCALHOST.to_string()]);
         values.insert("port".into(), vec![port.to_string()]);
         let target = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let shared = Shared { recorder: recorder.clone(), side: side.clone(), target, diag: Diag::new().ok(), all: Default::default() };
+        let shared = Shared { recorder: recorder.clone(), side: side.clone(), target, diag: Diag::new().ok(), all: Default::default(), news: Default::default() };
         recorder.record(Event::Target { addr: target });
         Swarm::new(shared, plan.seed)
     });

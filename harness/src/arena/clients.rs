@@ -14,7 +14,7 @@ use crate::world::swarm::{Queue, Speech, Swarm};
 
 /// A server that has no descriptors left may look away from its listener for a while (asyncio: one
 /// second). Timers up to this are waited out before it is said that it doesn't serve.
-const SERVER_TIMER: Duration = Duration::from_secs(5);
+pub(super) const SERVER_TIMER: Duration = Duration::from_secs(5);
 /// Descriptors that the arena, or a submission, needs beside its connections.
 const OWN_DESCRIPTORS: u64 = 256;
 
@@ -54,7 +54,8 @@ impl Stage {
             reading: connect.reading,
             left: count,
         };
-        let outcome = self.bring(&mut queue).await?;
+        let patience = if connect.may_fail { SETTLE_TIMER } else { SERVER_TIMER };
+        let outcome = self.bring(&mut queue, patience).await?;
         // What the submission was allowed to refuse is no reason to wait for anything.
         Ok(if outcome == StepOutcome::Stuck && connect.may_fail {
             StepOutcome::Reached
@@ -64,11 +65,11 @@ impl Stage {
     }
 
     /// Connects as many clients as are queued.
-    async fn bring(&self, queue: &mut Queue<'_>) -> Result<StepOutcome, ScriptError> {
+    async fn bring(&self, queue: &mut Queue<'_>, timer: Duration) -> Result<StepOutcome, ScriptError> {
         let swarm = self.swarm()?;
         let mut failed = None;
         let outcome = self
-            .hear_out(|| match swarm.advance(queue) {
+            .hear_out(timer, || match swarm.advance(queue) {
                 Ok(done) => done,
                 Err(error) => {
                     failed = Some(error);
@@ -96,11 +97,10 @@ impl Stage {
         for i in 0..count {
             let before = tally.size.get();
             let outcome = self
-                .bring(&mut Queue {
-                    group: &visit.group,
-                    reading: true,
-                    left: 1,
-                })
+                .bring(
+                    &mut Queue { group: &visit.group, reading: true, left: 1 },
+                    SERVER_TIMER,
+                )
                 .await?;
             if outcome != StepOutcome::Reached || tally.open.get() == 0 {
                 return Ok(if outcome == StepOutcome::Reached {
@@ -116,7 +116,7 @@ impl Stage {
                     len,
                 },
             );
-            let outcome = self.hear_out(|| tally.echoed.get() > before).await;
+            let outcome = self.hear_out(SERVER_TIMER, || tally.echoed.get() > before).await;
             if outcome != StepOutcome::Reached {
                 return Ok(outcome);
             }
@@ -155,8 +155,8 @@ impl Stage {
     }
 
     /// Watches what becomes of clients; where it isn't what was waited for, says how far each has come.
-    pub(super) async fn hear_out(&self, goal: impl FnMut() -> bool) -> StepOutcome {
-        let outcome = self.observe(self.patience(SERVER_TIMER), goal).await;
+    pub(super) async fn hear_out(&self, timer: Duration, goal: impl FnMut() -> bool) -> StepOutcome {
+        let outcome = self.observe(self.patience(timer), goal).await;
         if let (Some(swarm), true) = (&self.swarm, outcome != StepOutcome::Reached) {
             swarm.report();
         }

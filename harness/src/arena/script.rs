@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::clients::SERVER_TIMER;
 use super::settle::{Patience, Seen, watch};
 use super::stage::Stage;
 use crate::evidence::{Event, Settled, StepOutcome};
@@ -55,7 +56,7 @@ impl Stage {
             Step::Until(condition) => {
                 let goal = self.goal(condition)?;
                 if condition.echoed.is_some() || condition.ended.is_some() {
-                    self.hear_out(|| self.holds_for(&goal)).await
+                    self.hear_out(SERVER_TIMER, || self.holds_for(&goal)).await
                 } else {
                     self.observe(self.patience(UNTIL_TIMER), || self.holds_for(&goal)).await
                 }

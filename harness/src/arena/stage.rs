@@ -57,6 +57,14 @@ impl Scene for Stage {
         self.side.seq()
     }
 
+    fn news(&self) -> u64 {
+        match &self.swarm {
+            // A server may complain every second and serve nobody.
+            Some(swarm) if self.serving.is_none() => swarm.news(),
+            _ => self.side.seq(),
+        }
+    }
+
     fn busy(&self) -> bool {
         self.ledger.busy() || self.swarm.as_ref().is_some_and(Swarm::busy)
     }

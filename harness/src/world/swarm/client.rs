@@ -32,6 +32,15 @@ pub struct Shared {
     pub diag: Option<Rc<Diag>>,
     /// Counts over the clients of all groups.
     pub all: Tally,
+    /// Counts what happens to clients.
+    pub news: Cell<u64>,
+}
+
+impl Shared {
+    fn bump(&self) {
+        self.side.bump();
+        self.news.set(self.news.get().wrapping_add(1));
+    }
 }
 
 /// Most that one turn sends or receives, so that one loud connection doesn't keep the others waiting.
@@ -360,7 +369,7 @@ impl Client {
         if self.phase.get() == Phase::Connecting && !self.connected(fd) {
             return true;
         }
-        self.shared.side.bump();
+        self.shared.bump();
         let mut outbox = self.outbox.borrow_mut();
         let turn = self.sent.get() + TURN;
         while let Some(message) = outbox.front() {
@@ -420,7 +429,7 @@ impl Client {
                 if let Ok(local) = rustix::net::getsockname(fd) {
                     self.local.set(SocketAddrV4::try_from(local).ok());
                 }
-                self.shared.side.bump();
+                self.shared.bump();
                 self.shared.recorder.record(Event::ClientOpen {
                     client: self.id,
                     group: self.group,
@@ -457,7 +466,7 @@ impl Client {
     }
 
     fn take(&self, mut got: &[u8]) {
-        self.shared.side.bump();
+        self.shared.bump();
         let mut inbox = self.inbox.borrow_mut();
         while !got.is_empty() {
             let at = self.received.get();
@@ -531,7 +540,7 @@ impl Client {
     }
 
     fn drop_socket(&self) {
-        self.shared.side.bump();
+        self.shared.bump();
         self.socket.take();
         self.woken.notify_one();
     }

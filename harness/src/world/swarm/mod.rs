@@ -180,6 +180,11 @@ impl Swarm {
         self.shared.all.open.get() + self.shared.all.connecting.get()
     }
 
+    /// Counts what happens to clients.
+    pub fn news(&self) -> u64 {
+        self.shared.news.get()
+    }
+
     /// Whether the kernel still owes us an answer to a connect (it repeats a lost SYN by itself).
     pub fn busy(&self) -> bool {
         self.shared.all.connecting.get() > 0 && self.last_connect.get().elapsed() < CONNECT_PATIENCE

@@ -54,6 +54,7 @@ impl Bench {
             target: listener.local_addr().unwrap(),
             diag: Diag::new().ok(),
             all: Tally::default(),
+            news: Default::default(),
         };
         Bench {
             swarm: Swarm::new(shared, 1),
