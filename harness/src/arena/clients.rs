@@ -54,7 +54,11 @@ impl Stage {
             reading: connect.reading,
             left: count,
         };
-        let patience = if connect.may_fail { SETTLE_TIMER } else { SERVER_TIMER };
+        let patience = if connect.may_fail {
+            SETTLE_TIMER
+        } else {
+            SERVER_TIMER
+        };
         let outcome = self.bring(&mut queue, patience).await?;
         // What the submission was allowed to refuse is no reason to wait for anything.
         Ok(if outcome == StepOutcome::Stuck && connect.may_fail {
@@ -65,7 +69,11 @@ impl Stage {
     }
 
     /// Connects as many clients as are queued.
-    async fn bring(&self, queue: &mut Queue<'_>, timer: Duration) -> Result<StepOutcome, ScriptError> {
+    async fn bring(
+        &self,
+        queue: &mut Queue<'_>,
+        timer: Duration,
+    ) -> Result<StepOutcome, ScriptError> {
         let swarm = self.swarm()?;
         let mut failed = None;
         let outcome = self
@@ -98,7 +106,11 @@ impl Stage {
             let before = tally.size.get();
             let outcome = self
                 .bring(
-                    &mut Queue { group: &visit.group, reading: true, left: 1 },
+                    &mut Queue {
+                        group: &visit.group,
+                        reading: true,
+                        left: 1,
+                    },
                     SERVER_TIMER,
                 )
                 .await?;
@@ -116,7 +128,9 @@ impl Stage {
                     len,
                 },
             );
-            let outcome = self.hear_out(SERVER_TIMER, || tally.echoed.get() > before).await;
+            let outcome = self
+                .hear_out(SERVER_TIMER, || tally.echoed.get() > before)
+                .await;
             if outcome != StepOutcome::Reached {
                 return Ok(outcome);
             }
@@ -155,7 +169,11 @@ impl Stage {
     }
 
     /// Watches what becomes of clients; where it isn't what was waited for, says how far each has come.
-    pub(super) async fn hear_out(&self, timer: Duration, goal: impl FnMut() -> bool) -> StepOutcome {
+    pub(super) async fn hear_out(
+        &self,
+        timer: Duration,
+        goal: impl FnMut() -> bool,
+    ) -> StepOutcome {
         let outcome = self.observe(self.patience(timer), goal).await;
         if let (Some(swarm), true) = (&self.swarm, outcome != StepOutcome::Reached) {
             swarm.report();

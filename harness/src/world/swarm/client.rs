@@ -168,14 +168,15 @@ impl Client {
             };
             let fd = &socket.fd;
             let wants_out = self.wants_out();
-            let wants_in = self.phase.get() == Phase::Open && self.reading.get();
+            let wants_in = self.wants_in();
+            // By the time that one of these is ready, the script may have ended the connection or the reading.
             tokio::select! {
                 ready = fd.writable(), if wants_out => match ready {
-                    Ok(mut guard) => if !self.push(guard.get_inner()) { guard.clear_ready(); },
+                    Ok(mut guard) => if self.wants_out() && !self.push(guard.get_inner()) { guard.clear_ready(); },
                     Err(_) => return,
                 },
                 ready = fd.readable(), if wants_in => match ready {
-                    Ok(mut guard) => if !self.pull(guard.get_inner()) { guard.clear_ready(); },
+                    Ok(mut guard) => if self.wants_in() && !self.pull(guard.get_inner()) { guard.clear_ready(); },
                     Err(_) => return,
                 },
                 () = self.woken.notified() => {}
@@ -335,6 +336,10 @@ impl Client {
         }
     }
 
+    fn wants_in(&self) -> bool {
+        self.phase.get() == Phase::Open && self.reading.get()
+    }
+
     fn wants_out(&self) -> bool {
         match self.phase.get() {
             Phase::Connecting => true,
@@ -357,9 +362,7 @@ impl Client {
     /// Tells the side epoll what would be work for us on this descriptor.
     fn arm(&self) {
         if let Some(socket) = self.socket.borrow().as_ref() {
-            socket
-                .watch
-                .want_read(self.phase.get() == Phase::Open && self.reading.get());
+            socket.watch.want_read(self.wants_in());
             socket.watch.want_write(self.wants_out());
         }
     }
@@ -367,7 +370,7 @@ impl Client {
     /// Writes while the kernel takes it. Returns false when it would block.
     fn push(&self, fd: &OwnedFd) -> bool {
         if self.phase.get() == Phase::Connecting && !self.connected(fd) {
-            return true;
+            return self.phase.get() != Phase::Connecting;
         }
         self.shared.bump();
         let mut outbox = self.outbox.borrow_mut();

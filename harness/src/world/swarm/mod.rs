@@ -204,7 +204,11 @@ impl Swarm {
     /// The run is over: all clients go. Their ends are no news of the submission, which is gone by then.
     pub fn leave(&self) {
         self.report();
-        self.groups.borrow().iter().flat_map(|g| &g.clients).for_each(|c| c.leave());
+        self.groups
+            .borrow()
+            .iter()
+            .flat_map(|g| &g.clients)
+            .for_each(|c| c.leave());
     }
 
     /// Records how far every client has come.

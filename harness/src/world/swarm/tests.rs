@@ -239,6 +239,32 @@ fn how_a_connection_ended_is_told_from_both_sides() {
 }
 
 #[test]
+fn what_the_world_has_ended_does_not_end_again() {
+    in_arena(|| async {
+        let bench = Bench::new(8);
+        let server = bench.client("a", true).await;
+        // The end of the stream is there when the client is told to go.
+        drop(server);
+        bench.swarm.close("a", false);
+        let gone = bench.client("b", true).await;
+        drop(gone);
+        bench.swarm.leave();
+        bench.side.drain().await;
+        let ends: Vec<Event> = bench
+            .events()
+            .into_iter()
+            .filter(|e| matches!(e, Event::ClientEnd { .. }))
+            .collect();
+        let by_us = Event::ClientEnd {
+            client: 0,
+            how: ClientEnding::World,
+        };
+        assert_eq!(ends, [by_us]);
+        assert_eq!((bench.swarm.ended("a"), bench.swarm.ended("b")), (1, 1));
+    });
+}
+
+#[test]
 fn a_half_close_comes_after_all_that_was_said() {
     in_arena(|| async {
         let bench = Bench::new(8);
@@ -249,6 +275,10 @@ fn a_half_close_comes_after_all_that_was_said() {
         let mut all = Vec::new();
         server.read_to_end(&mut all).unwrap();
         assert_eq!(all, b"12 34");
-        assert!(bench.events().contains(&Event::ClientFinished { client: 0 }));
+        assert!(
+            bench
+                .events()
+                .contains(&Event::ClientFinished { client: 0 })
+        );
     });
 }
