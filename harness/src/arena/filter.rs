@@ -35,6 +35,8 @@ pub enum Gate {
     Open,
     /// Every call that writes to a descriptor, opens a file for writing, or changes a folder.
     Files,
+    /// The same, and every open for reading.
+    Loads,
 }
 
 /// A filter to assemble.
@@ -154,10 +156,15 @@ impl Filter {
         #[cfg(target_arch = "x86_64")]
         code.when(jump(BPF_JGE, X32), refuse(libc::ENOSYS));
         code.calls(ABSENT, refuse(libc::ENOSYS));
-        if self.gate == Gate::Files {
+        if self.gate != Gate::Open {
             code.calls(WRITES, NOTIFY);
             code.calls(NAMES, NOTIFY);
             code.calls(OLD_NAMES, NOTIFY);
+            if self.gate == Gate::Loads {
+                #[cfg(target_arch = "x86_64")]
+                code.calls(&[libc::SYS_open], NOTIFY);
+                code.calls(&[libc::SYS_openat], NOTIFY);
+            }
             #[cfg(target_arch = "x86_64")]
             code.flagged(libc::SYS_open, 1, WRITING, NOTIFY);
             code.flagged(libc::SYS_openat, 2, WRITING, NOTIFY);
@@ -346,6 +353,16 @@ mod tests {
             assert_eq!(ask(FILES, libc::SYS_openat, openat(flags)), ALLOW);
         }
         assert_eq!(ask(FILES, libc::SYS_openat2, NONE), refuse(libc::ENOSYS));
+    }
+
+    #[test]
+    fn the_gate_of_loads_holds_every_open() {
+        let loads = Filter { gate: Gate::Loads, deny_trace: false };
+        for flags in [libc::O_RDONLY, libc::O_CLOEXEC, libc::O_CREAT | libc::O_WRONLY] {
+            assert_eq!(ask(loads, libc::SYS_openat, openat(flags)), NOTIFY);
+        }
+        assert_eq!(ask(loads, libc::SYS_write, NONE), NOTIFY);
+        assert_eq!(ask(loads, libc::SYS_read, NONE), ALLOW);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! strange verdict.
 
 mod clients;
+mod disk;
 
 use std::collections::HashMap;
 
@@ -258,6 +259,7 @@ impl Flaws {
                 mend,
             );
         }
+        self.disk(&at.to("world").to("disk"), task, scenario);
         self.script(&at.to("script"), scenario);
     }
 
@@ -365,6 +367,7 @@ impl Flaws {
                 | Step::Finish(_)
                 | Step::Close(_)
                 | Step::Reset(_) => self.client_step(&at, scenario, i),
+                Step::LetGo(let_go) => self.let_go(&at.to("let_go"), scenario, let_go),
                 Step::Signal(name) => self.signal(&at.to("signal"), name),
                 Step::Measure(label) => {
                     if label == "end" || labels.insert(label.clone(), i).is_some() {
@@ -395,6 +398,7 @@ impl Flaws {
             parked_at_body,
             requests,
             answered,
+            held,
             lines,
             echoed,
             ended,
@@ -412,7 +416,10 @@ impl Flaws {
             ("answered", answered, false),
             ("lines", lines, false),
         ];
-        if all.iter().all(|(_, amount, _)| amount.is_none()) && echoed.is_none() && ended.is_none() {
+        if let Some(held) = held {
+            self.held(&at.to("held"), scenario, held);
+        }
+        if all.iter().all(|(_, amount, _)| amount.is_none()) && held.is_none() && echoed.is_none() && ended.is_none() {
             let known = all.map(|(key, ..)| key).join(", ");
             self.help(
                 at,
