@@ -3,9 +3,14 @@
 
 pub mod arena;
 pub mod check;
+pub mod cli;
 pub mod evidence;
+pub mod grade;
 pub mod plan;
 pub mod report;
+pub mod score;
+pub mod store;
 pub mod submission;
 pub mod task;
+pub mod verify;
 pub mod world;

@@ -1,3 +1,5 @@
-fn main() {
-    if let Err(e) = gradus::arena::child::main() { eprintln!("{e}"); std::process::exit(1); }
+//! The `gradus` binary.
+
+fn main() -> std::process::ExitCode {
+    gradus::cli::main()
 }

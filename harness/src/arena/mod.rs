@@ -3,13 +3,17 @@
 //! The arena process is this program run anew. It calls [`seal`] first, with one thread and before
 //! any runtime, and then [`spawn`], as often as it wants.
 
+pub mod cgroup;
 pub mod config;
 #[cfg(test)]
 mod drill;
+#[cfg(test)]
+mod drills;
 pub mod filter;
 mod init;
 pub mod limits;
 pub mod notify;
+pub mod probe;
 mod program;
 mod root;
 pub mod seal;

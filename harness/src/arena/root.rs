@@ -35,6 +35,12 @@ pub struct RootError {
     pub source: io::Error,
 }
 
+impl RootError {
+    fn is_absence(&self) -> bool {
+        matches!(self.source.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied)
+    }
+}
+
 fn at(step: impl Into<String>) -> impl FnOnce(io::Error) -> RootError {
     let step = step.into();
     move |source| RootError { step, source }
@@ -58,7 +64,11 @@ pub(super) fn build(config: &Config) -> Result<(), RootError> {
     folders(config)?;
     system()?;
     for path in &config.toolchains.shown {
-        show(path)?;
+        match show(path) {
+            // Found for another user, or gone since: a program that needs it says so by itself.
+            Err(error) if error.is_absence() => {}
+            shown => shown?,
+        }
     }
     etc(config)?;
     devices(config)?;

@@ -62,6 +62,11 @@ pub fn seal(config: &Config) -> Result<Sealed, SealError> {
     let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
     let _ = rustix::process::setrlimit(rustix::process::Resource::Core, none);
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+    if let (Some(user), Some(input)) = (config.user, &config.input) {
+        // The arena adds files there as that user; the program sees them read-only all the same.
+        std::os::unix::fs::chown(input, Some(user.id), Some(user.id))
+            .map_err(|source| SealError::File { path: input.clone(), source })?;
+    }
     let work = open(&config.work)?;
     let groups = config.groups.iter().map(|group| join_file(group)).collect::<Result<Vec<_>, _>>()?;
     match config.tier {

@@ -131,6 +131,8 @@ codes! {
     BadRule "evidence.rule" HarnessFault ["error"];
     /// This host's tier is too weak for the scenario.
     TierTooWeak "run.tier" Inconclusive ["tier" "needed"];
+    /// The program's own command could not be started.
+    NotStarted "run.not_started" Inconclusive ["why"];
     /// The harness or the host failed.
     Fault "run.fault" HarnessFault ["error"];
 }

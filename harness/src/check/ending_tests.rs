@@ -1,5 +1,5 @@
 use crate::check::story::{Story, check, pages, script};
-use crate::evidence::{Event, StepOutcome};
+use crate::evidence::{Event, Grade, StepOutcome};
 
 const ZERO: &str = "{ exits: { status: zero } }";
 const NONZERO: &str = "{ exits: { status: nonzero } }";
@@ -34,8 +34,26 @@ fn a_hang_is_what_came_first() {
     // The harness kills what hangs: that signal is not the program's.
     check(&story().stuck(1).killed(9), ZERO, "ending.hang");
     check(&story().gave_up(true), ZERO, "ending.hang");
+    check(&story().still(1, Grade::Timed, StepOutcome::Stuck).killed(9), ZERO, "evidence.timed");
     check(&story().gave_up(false), ZERO, "evidence.gave_up");
     check(&story(), ZERO, "evidence.partial");
+}
+
+#[test]
+fn a_step_that_gave_up_is_not_the_end_of_the_run() {
+    let script = script("[settle, open, exit]");
+    let busy = Story::new(3, pages(3), script)
+        .event(Event::GaveUp { settled: false, why: "spin".into() })
+        .step(0, StepOutcome::GaveUp);
+    check(&busy.clone().reached(1).exit(0), ZERO, "ending.right");
+    let at_exit = busy.reached(1).event(Event::GaveUp { settled: false, why: "idle".into() });
+    check(&at_exit.step(2, StepOutcome::GaveUp).killed(9), ZERO, "evidence.gave_up");
+}
+
+#[test]
+fn what_could_not_be_started_is_not_judged() {
+    let story = story().event(Event::NotStarted { why: "no such file".into() }).event(Event::End);
+    check(&story, ZERO, "run.not_started");
 }
 
 #[test]
@@ -56,8 +74,7 @@ fn bad_arguments_want_a_message_and_a_failure() {
     check(&story().err("usage: …").exit(0), REFUSES, "arguments.accepted");
     check(&story().exit(1), REFUSES, "arguments.silent");
     check(&story().out("usage").exit(1), REFUSES, "arguments.silent");
-    check(&story().stuck(1), REFUSES, "evidence.partial");
-    check(&story().stuck(1).event(Event::End), REFUSES, "arguments.hang");
+    check(&story().stuck(1), REFUSES, "arguments.hang");
     check(&story().gave_up(false), REFUSES, "evidence.gave_up");
     check(&story().killed(11), REFUSES, "arguments.crash");
 }

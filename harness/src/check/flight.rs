@@ -28,8 +28,8 @@ pub fn reaches(view: &View, limit: u64) -> Verdict {
         if u64::from(moment.in_flight) >= wanted || moment.left == 0 {
             continue;
         }
-        if !view.sure(settled) {
-            timed = true;
+        if !view.sure_to_stay(settled) {
+            timed |= !view.sure(settled);
             continue;
         }
         if view.flights.is_empty() {
@@ -77,7 +77,8 @@ pub fn never_exceeds(view: &View, limit: u64) -> Verdict {
 /// comes to its limit, or that passes it, is judged for that elsewhere.
 pub fn refills(view: &View, limit: u64) -> Verdict {
     let script = &view.plan().script;
-    let (mut times, mut timed, mut shown) = (0u64, false, Vec::new());
+    let (mut times, mut shown) = (0u64, Vec::new());
+    let (mut nothing_waited, mut doubtful, mut timed) = (false, false, false);
     for (i, release) in view.moments.iter().enumerate() {
         if !matches!(script.get(release.step), Some(Step::Release(_))) || i == 0 {
             continue;
@@ -85,7 +86,12 @@ pub fn refills(view: &View, limit: u64) -> Verdict {
         let before = &view.moments[i - 1];
         let begun = before.n;
         let let_go: Vec<u64> = view.released.iter().copied().filter(|&n| n > begun && n < release.n).collect();
-        if let_go.is_empty() || before.left == 0 {
+        if let_go.is_empty() {
+            continue;
+        }
+        // All had been asked for: no place that came free was waited for.
+        if before.left == 0 {
+            nothing_waited = true;
             continue;
         }
         let after = view.moments[i + 1..]
@@ -94,6 +100,10 @@ pub fn refills(view: &View, limit: u64) -> Verdict {
             .filter(|m| m.stood_still(view).is_some())
             .last();
         let Some((after, (n, settled))) = after.and_then(|m| Some((m, m.stood_still(view)?))) else { continue };
+        // A place that came free by a time-out of the program's own says nothing about refilling.
+        if view.abandoned().any(|n| n > begun && n < after.n) {
+            continue;
+        }
         let level = u64::from(before.in_flight).min(limit);
         let new = after.requests > before.requests;
         if u64::from(after.in_flight) >= level || after.left == 0 {
@@ -102,7 +112,7 @@ pub fn refills(view: &View, limit: u64) -> Verdict {
                 shown.extend(let_go.iter().copied());
                 shown.push(after.n);
             }
-        } else if view.sure(settled) {
+        } else if view.sure_to_stay(settled) {
             return Verdict::new(Code::NotRefilled)
                 .fact("released", let_go.len())
                 .fact("before", level)
@@ -111,10 +121,11 @@ pub fn refills(view: &View, limit: u64) -> Verdict {
                 .seen(let_go)
                 .seen([n, after.n]);
         } else {
-            timed = true;
+            doubtful = true;
+            timed |= !view.sure(settled);
         }
     }
-    if times > 0 && !timed {
+    if (times > 0 || nothing_waited) && !doubtful {
         return Verdict::new(Code::Refilled).fact("times", times).seen(shown);
     }
     undecided(view, timed)
@@ -156,7 +167,7 @@ pub fn not_stalled(view: &View) -> Verdict {
             .seen([moment.n]);
     }
     match moment.stood_still(view) {
-        Some((n, settled)) if stuck > 0 && view.sure(settled) => Verdict::new(Code::Stalled)
+        Some((n, settled)) if stuck > 0 && view.sure_to_stay(settled) => Verdict::new(Code::Stalled)
             .fact("held", stuck)
             .fact("answered", answered)
             .fact("left", left)
@@ -211,7 +222,7 @@ fn undecided(view: &View, timed: bool) -> Verdict {
     if view.flights.is_empty() && view.finished() {
         return common::nothing_done(view);
     }
-    let abandoned = view.abandoned();
+    let abandoned = view.abandoned().count();
     match &view.finish {
         // Its own time-outs struck while its answers were held: on a starved host that can happen to
         // any program.

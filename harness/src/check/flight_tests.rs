@@ -204,3 +204,26 @@ fn waiting_for_a_stuck_answer_is_a_stall() {
     let unsure = (1..3).fold(with_stuck(6).ask([0]), |s, i| s.ask([i]).release([i]));
     check(&unsure.still(0, Grade::Timed, StepOutcome::Stuck), STALLS, "evidence.timed");
 }
+
+#[test]
+fn a_timer_that_strikes_soon_forbids_accusing() {
+    let soon = |s: Story, step, outcome| s.still_for(step, Some(300_000_000), outcome);
+    check(&soon(story(3, 9).ask(0..2), 0, StepOutcome::Stuck).gave_up(false), REACHES, "evidence.gave_up");
+    let batch = at_limit().release([0]).reached(2);
+    check(&soon(batch, 3, StepOutcome::Reached), REFILLS, "evidence.partial");
+    // A far one doesn't: nobody waits half a minute to start the next request.
+    let far = story(3, 9).ask(0..2).still_for(0, Some(30_000_000_000), StepOutcome::Stuck);
+    check(&far, REACHES, "flight.not_reached");
+}
+
+#[test]
+fn a_batch_that_goes_on_by_its_own_time_outs_has_not_refilled() {
+    let batch = at_limit().release([0]).reached(2).abandon(1..3).ask(3..6).settle(3);
+    check(&batch.gave_up(false), REFILLS, "evidence.gave_up");
+}
+
+#[test]
+fn who_asks_for_everything_at_once_leaves_no_place_empty() {
+    let greedy = story(3, 9).ask(0..9).reached(0).settle(1).release([0]).reached(2).settle(3);
+    check(&greedy.exit(0), REFILLS, "flight.refilled");
+}

@@ -14,6 +14,9 @@ pub fn judge(rule: &Rule, view: &View) -> Verdict {
     if let Some((n, message)) = view.fault {
         return Verdict::new(Code::Fault).fact("error", message).seen([n]);
     }
+    if let Some((n, why)) = view.not_started {
+        return Verdict::new(Code::NotStarted).fact("why", why).seen([n]);
+    }
     match rule {
         Rule::Reaches(bound) => with(view, &bound.in_flight, |n| flight::reaches(view, n)),
         Rule::NeverExceeds(bound) => with(view, &bound.in_flight, |n| flight::never_exceeds(view, n)),

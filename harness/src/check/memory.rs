@@ -37,7 +37,7 @@ pub fn bounded(view: &View, mib: u64) -> Verdict {
         return with(Code::MemoryUntested);
     }
     let limited = view.plan().limits.memory_mib <= mib && limit_in_force(view);
-    let alone = largest.is_some() && view.processes <= 1;
+    let alone = largest.is_some() && view.processes == 1;
     if limited || alone { with(Code::MemoryBounded) } else { Verdict::new(Code::MemoryUnknown).fact("mib", mib) }
 }
 

@@ -18,6 +18,8 @@ pub(super) struct Reading<'a> {
     expected: Vec<bool>,
     left: u32,
     settled: Option<(u64, &'a Settled)>,
+    /// How the run ended, if no step comes after the one that gave up.
+    gave_up: Option<Finish>,
 }
 
 struct Conn {
@@ -41,6 +43,7 @@ impl<'a> Reading<'a> {
             processes: 0,
             fault: None,
             started: false,
+            not_started: None,
             complete: false,
             hosts: Vec::new(),
             out: Vec::new(),
@@ -62,6 +65,7 @@ impl<'a> Reading<'a> {
             sockets: Vec::new(),
             open: 0,
             settled: None,
+            gave_up: None,
         }
     }
 
@@ -72,6 +76,7 @@ impl<'a> Reading<'a> {
                 self.view.hosts = hosts.iter().map(|h| h.name.as_str()).collect();
             }
             Event::Started { .. } => self.view.started = true,
+            Event::NotStarted { why } => self.view.not_started = Some((n, why)),
             Event::Connected { conn, host } => self.connected(*conn, usize::from(*host)),
             Event::Disconnected { conn, .. } => self.disconnected(*conn, n),
             Event::Request { req, conn, host, method, target, item } => {
@@ -99,8 +104,10 @@ impl<'a> Reading<'a> {
                 (None, Some(status)) => Finish::Exit { n, status: *status },
                 (None, None) => Finish::Unknown,
             }),
-            Event::GaveUp { settled: true, .. } => self.finish(Finish::Hang { n }),
-            Event::GaveUp { settled: false, why } => self.finish(Finish::GaveUp { n, why: why.clone() }),
+            Event::GaveUp { settled: true, .. } => self.gave_up = Some(Finish::Hang { n }),
+            Event::GaveUp { settled: false, why } => {
+                self.gave_up = Some(Finish::GaveUp { n, why: why.clone() });
+            }
             Event::LimitHit { limit, count } => self.view.limits.push((limit, *count, n)),
             Event::Usage(usage) if usage.label == "end" => self.view.usage = Some(usage),
             Event::Fault { message } => {
@@ -111,7 +118,11 @@ impl<'a> Reading<'a> {
         }
     }
 
-    pub(super) fn done(self) -> View<'a> {
+    pub(super) fn done(mut self) -> View<'a> {
+        // Whatever came after the give-up was the harness ending the program.
+        if let Some(finish) = self.gave_up.take() {
+            self.view.finish = finish;
+        }
         self.view
     }
 
@@ -145,7 +156,7 @@ impl<'a> Reading<'a> {
     fn request(&mut self, n: u64, req: u64, conn: u64, host: usize, head: (&'a str, &'a str), item: Option<usize>) {
         let (method, target) = head;
         let known = self.conns.entry(conn).or_insert(Conn { host, requests: 0, flying: 0 });
-        let (reused, idle) = (known.requests > 0, known.flying == 0);
+        let (reused, idle, host) = (known.requests > 0, known.flying == 0, known.host);
         known.requests += 1;
         known.flying += 1;
         let sockets = self.host(host);
@@ -213,7 +224,14 @@ impl<'a> Reading<'a> {
         });
         let waits_for_exit = matches!(self.view.header.plan.script.get(step), Some(Step::Exit));
         if waits_for_exit && outcome == StepOutcome::Stuck {
-            self.finish(Finish::Hang { n });
+            let sure = self.view.moments.last().and_then(|m| m.settled).is_some_and(|(_, s)| self.view.sure(s));
+            self.finish(if sure { Finish::Hang { n } } else { Finish::Quiet { n } });
+        }
+        if outcome != StepOutcome::GaveUp {
+            // The run went on: a step that gave up was not its end.
+            self.gave_up = None;
+        } else if waits_for_exit && let Some(finish) = self.gave_up.take() {
+            self.finish(finish);
         }
     }
 

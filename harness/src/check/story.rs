@@ -172,20 +172,29 @@ impl Story {
 
     /// A step ends as `outcome`, the program having been seen to stand still.
     pub fn still(self, step: u32, grade: Grade, outcome: StepOutcome) -> Story {
+        self.settled(grade, None).step(step, outcome)
+    }
+
+    /// Stands still for certain, but for a timer.
+    pub fn still_for(self, step: u32, timer_ns: Option<u64>, outcome: StepOutcome) -> Story {
+        self.settled(Grade::Certain, timer_ns).step(step, outcome)
+    }
+
+    fn settled(self, grade: Grade, timer_ns: Option<u64>) -> Story {
         let settled = Settled {
             grade,
-            timer_ns: None,
+            timer_ns,
             processes: 1,
             threads: 1,
             in_flight: 0,
             parked: 0,
             held: 0,
-            unread: 0,
+            unread: None,
             unused: 0,
             cpu_ns: 0,
             working_threads: 1,
         };
-        self.event(Event::Settled(settled)).step(step, outcome)
+        self.event(Event::Settled(settled))
     }
 
     /// The program can't fulfil what the step waits for.
@@ -222,12 +231,9 @@ impl Story {
         self.event(Event::Exited { status: None, signal: Some(signal) }).event(Event::End)
     }
 
+    /// A give-up limit ends the run; what the harness does then is no end of the program's own.
     pub fn gave_up(self, settled: bool) -> Story {
-        self.event(Event::GaveUp { settled, why: "90 s".into() }).event(Event::End)
-    }
-
-    pub fn records(&self) -> &[Record] {
-        &self.records
+        self.event(Event::GaveUp { settled, why: "90 s".into() }).killed(9)
     }
 
     pub fn judge(&self, rule_yaml: &str) -> Verdict {

@@ -8,6 +8,9 @@ use crate::plan::{Item, Plan};
 use crate::task::script::Step;
 use crate::task::world::Answer;
 
+/// Timers shorter than this are waited out before a program is said to stand still.
+const SOON_NS: u64 = 1_000_000_000;
+
 /// The evidence of one run, indexed.
 #[derive(Debug)]
 pub struct View<'a> {
@@ -34,6 +37,8 @@ pub struct View<'a> {
     pub fault: Option<(u64, &'a str)>,
     /// The program was started.
     pub started: bool,
+    /// Why it could not be started.
+    pub not_started: Option<(u64, &'a str)>,
     /// The evidence goes to its regular end.
     pub complete: bool,
     /// Names of the origin's hosts.
@@ -111,6 +116,8 @@ pub enum Finish {
     Signal { n: u64, signal: i32 },
     /// Everything was given, and nothing moved any more.
     Hang { n: u64 },
+    /// The same, but as far as time alone can tell.
+    Quiet { n: u64 },
     /// A give-up limit struck while the program still ran.
     GaveUp { n: u64, why: String },
     /// The evidence doesn't say.
@@ -161,7 +168,13 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Whether "nothing can move" is beyond doubt here.
+    /// Whether "nothing can move" is beyond doubt here, and stays so: no timer that might make it
+    /// move soon was pending. Without this nothing may be held against a program.
+    pub fn sure_to_stay(&self, settled: &Settled) -> bool {
+        self.sure(settled) && settled.timer_ns.is_none_or(|t| t >= SOON_NS)
+    }
+
+    /// Whether "nothing can move" is beyond doubt here, timers set aside.
     pub fn sure(&self, settled: &Settled) -> bool {
         match settled.grade {
             Grade::Certain => true,
@@ -175,14 +188,13 @@ impl<'a> View<'a> {
         match self.finish {
             Finish::Exit { .. } | Finish::Signal { .. } => true,
             Finish::Hang { .. } => self.complete,
-            Finish::GaveUp { .. } | Finish::Unknown => false,
+            Finish::Quiet { .. } | Finish::GaveUp { .. } | Finish::Unknown => false,
         }
     }
 
-    /// Requests that were given up by the client.
-    pub fn abandoned(&self) -> u64 {
-        let given_up = |f: &&Flight| f.end.is_some_and(|e| e.how == How::Abandoned);
-        self.flights.iter().filter(given_up).count() as u64
+    /// Requests that were given up by the client, by the event that shows it.
+    pub fn abandoned(&self) -> impl Iterator<Item = u64> {
+        self.flights.iter().filter_map(|f| f.end.filter(|e| e.how == How::Abandoned).map(|e| e.n))
     }
 
     /// Entries that the world can see, the last one of the list excused: whether that was fetched is

@@ -163,3 +163,124 @@ pub fn read(source: impl BufRead) -> Result<(Vec<Record>, bool), ReadError> {
     let records = reader.by_ref().collect::<Result<_, _>>()?;
     Ok((records, reader.complete()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::Header;
+    use crate::evidence::Tier;
+    use crate::plan::Plan;
+    use crate::task::{Kind, Limits};
+
+    fn header(format: u32) -> Event {
+        let plan = Plan {
+            task: "test".into(),
+            kind: Kind::Client,
+            scenario: "test".into(),
+            set: 0,
+            params: Default::default(),
+            seed: 1,
+            command: Vec::new(),
+            world: Default::default(),
+            items: Vec::new(),
+            script: Vec::new(),
+            limits: Limits::default(),
+        };
+        let gradus = "0".to_owned();
+        Event::Run(Box::new(Header {
+            format,
+            gradus,
+            tier: Tier::Full,
+            plan,
+            facilities: Default::default(),
+        }))
+    }
+
+    fn lines(records: &[(u64, u64, Event)]) -> String {
+        let record = |(n, t, event): &(u64, u64, Event)| Record {
+            n: *n,
+            t: *t,
+            event: event.clone(),
+        };
+        records
+            .iter()
+            .map(|r| serde_json::to_string(&record(r)).expect("json") + "\n")
+            .collect()
+    }
+
+    fn connected(n: u64) -> (u64, u64, Event) {
+        (n, n, Event::Connected { conn: n, host: 0 })
+    }
+
+    fn refusal(text: &str) -> String {
+        read(text.as_bytes())
+            .expect_err("it is refused")
+            .to_string()
+    }
+
+    #[test]
+    fn a_whole_run_is_read_back() {
+        let text = lines(&[(0, 0, header(FORMAT)), connected(1), (2, 5, Event::End)]);
+        let (records, complete) = read(text.as_bytes()).expect("evidence");
+        assert!(complete);
+        assert_eq!(records.len(), 3);
+        assert_eq!(records[1].event, Event::Connected { conn: 1, host: 0 });
+    }
+
+    #[test]
+    fn a_run_that_was_cut_off_is_partial() {
+        let text = lines(&[(0, 0, header(FORMAT)), connected(1), connected(2)]);
+        let (records, complete) = read(text.as_bytes()).expect("evidence");
+        assert_eq!((records.len(), complete), (3, false));
+        let (records, complete) = read(&text.as_bytes()[..text.len() - 5]).expect("evidence");
+        assert_eq!((records.len(), complete), (2, false));
+    }
+
+    #[test]
+    fn what_cannot_be_trusted_is_refused_with_its_line() {
+        let first = (0, 0, header(FORMAT));
+        assert_eq!(
+            refusal(""),
+            "line 1: the evidence doesn't begin with its header (event `run`)"
+        );
+        assert!(refusal(&lines(&[connected(0)])).contains("doesn't begin"));
+        assert!(
+            refusal(&lines(&[(0, 0, header(FORMAT + 1))]))
+                .contains(&format!("format {}", FORMAT + 1))
+        );
+        // Events of another version may not parse at all.
+        assert!(refusal("{\"n\":0,\"t\":0,\"e\":\"run\",\"format\":9}\n").contains("format 9"));
+        let gap = lines(&[first.clone(), connected(1), connected(3)]);
+        assert!(refusal(&gap).starts_with("line 3: event 3 where 2 is due"));
+        assert!(
+            refusal(&lines(&[first.clone(), (1, 9, Event::End), connected(2)]))
+                .starts_with("line 3: more")
+        );
+        let back = lines(&[
+            first.clone(),
+            (
+                1,
+                9,
+                Event::Signalled {
+                    signal: "INT".into(),
+                },
+            ),
+            connected(2),
+        ]);
+        assert!(refusal(&back).starts_with("line 3: time"));
+        assert!(
+            refusal(&lines(&[first.clone(), (1, 1, header(FORMAT))]))
+                .starts_with("line 2: a second header")
+        );
+        assert!(
+            refusal(&(lines(&[first]) + "nonsense\n"))
+                .starts_with("line 2: not an evidence record")
+        );
+    }
+
+    #[test]
+    fn nothing_comes_after_an_error() {
+        let text = lines(&[(0, 0, header(FORMAT)), connected(5), connected(2)]);
+        assert_eq!(Reader::new(text.as_bytes()).count(), 2);
+    }
+}

@@ -271,3 +271,154 @@ fn malformed(shape: u64, tag: u64, index: usize) -> String {
         _ => format!("http:///{index}/{tag:08x}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::evidence::Point;
+    use crate::task::amount::Value;
+    use crate::task::{Kind, Limits};
+
+    fn task(origin: serde_json::Value) -> Task {
+        let scenario = serde_json::json!({
+            "scenario": "s", "title": {"en": "S"}, "with": [{"limit": 3}, {"limit": 10}],
+            "world": {"origin": origin}, "script": ["open"], "checks": [],
+        });
+        Task {
+            schema: 1,
+            task: "t".into(),
+            title: Default::default(),
+            teaches: Default::default(),
+            after: Vec::new(),
+            kind: Kind::Client,
+            run: vec!["t".into(), "-c".into(), "{limit}".into()],
+            placeholders: Vec::new(),
+            limits: Limits::default(),
+            scenarios: vec![serde_json::from_value(scenario).expect("a scenario")],
+        }
+    }
+
+    fn plan(origin: serde_json::Value, set: usize, seed: u64) -> Result<Plan, PlanError> {
+        let task = task(origin);
+        expand(&task, &task.scenarios[0], set, seed)
+    }
+
+    fn rich() -> serde_json::Value {
+        serde_json::json!({
+            "hosts": 3, "pages": "4 * limit", "size": "1KiB..32KiB", "framing": "mixed", "gate": "head", "twice": 2,
+            "also": [
+                {"count": 2, "answer": "reset_inside"}, {"count": 2, "answer": "malformed"},
+                {"count": "limit", "answer": "refused", "place": "first"}, {"count": 1, "answer": {"status": 204}},
+            ],
+        })
+    }
+
+    #[test]
+    fn a_plan_is_the_same_on_every_machine() {
+        let plan = plan(rich(), 0, 42).expect("a plan");
+        assert_eq!(plan.seed, 10_890_983_152_467_530_677);
+        let text = serde_json::to_string(&plan.items[3]).expect("json");
+        let want = r#"{"host":1,"path":"/cdb4e335/p3.txt","answer":{"status":200},"framing":"close","size":11964,"body":9135617030606846822,"listed":1}"#;
+        assert_eq!(text, want);
+        let digest = crate::plan::digest(&plan.items[3]);
+        assert_eq!(
+            digest,
+            "df837c48bc586b3fcbd243fe39ff46552e183799d8fd326a1ec5a574465d90ba"
+        );
+    }
+
+    #[test]
+    fn the_list_has_what_the_scenario_says() {
+        let plan = plan(rich(), 1, 42).expect("a plan");
+        let count =
+            |wanted: &dyn Fn(&Item) -> bool| plan.items.iter().filter(|item| wanted(item)).count();
+        assert_eq!(plan.items.len(), 40 + 2 + 2 + 10 + 1);
+        assert_eq!(count(&|item| item.answer == Answer::Status(200)), 40);
+        assert_eq!(count(&|item| item.listed == 2), 2);
+        assert!(
+            plan.items[..10]
+                .iter()
+                .all(|item| item.answer == Answer::Refused),
+            "first means first"
+        );
+        assert!(plan.items.iter().all(|item| match item.answer {
+            Answer::Status(200) | Answer::ResetInside => (1024..=32 << 10).contains(&item.size),
+            _ => item.size == 0,
+        }));
+        assert!(plan.items.iter().all(|item| item.framing != Framing::Mixed));
+        assert!(
+            plan.items
+                .iter()
+                .all(|item| item.answer != Answer::ResetInside || item.framing != Framing::Close)
+        );
+        let framings: BTreeSet<String> = plan
+            .items
+            .iter()
+            .map(|item| format!("{:?}", item.framing))
+            .collect();
+        assert_eq!(framings.len(), 3);
+        let paths: BTreeSet<_> = plan.items.iter().map(|item| &item.path).collect();
+        assert_eq!(paths.len(), plan.items.len());
+        assert_eq!(plan.params.get("limit"), Some(&Value::Int(10)));
+        assert_eq!(
+            plan.world.origin.as_ref().and_then(|origin| origin.gate),
+            Some(Point::Head)
+        );
+    }
+
+    #[test]
+    fn neighbours_in_the_list_are_spread_over_the_hosts() {
+        let plan = plan(rich(), 1, 7).expect("a plan");
+        for round in plan.items.chunks_exact(3) {
+            let hosts: BTreeSet<u16> = round.iter().map(|item| item.host).collect();
+            assert_eq!(hosts.len(), 3);
+        }
+    }
+
+    #[test]
+    fn runs_are_independent_of_each_other() {
+        let seeds: BTreeSet<u64> = [(0, 1), (1, 1), (0, 2)]
+            .iter()
+            .map(|(set, seed)| plan(rich(), *set, *seed).expect("a plan").seed)
+            .collect();
+        assert_eq!(seeds.len(), 3);
+        assert_eq!(plan(rich(), 0, 1), plan(rich(), 0, 1));
+    }
+
+    #[test]
+    fn mistakes_are_refused_with_their_place() {
+        let refusal = |origin| plan(origin, 0, 1).expect_err("it is refused").to_string();
+        assert!(
+            plan(rich(), 2, 1)
+                .expect_err("it is refused")
+                .to_string()
+                .contains("no set 2")
+        );
+        assert!(
+            refusal(serde_json::json!({"pages": "limt"}))
+                .contains("world.origin.pages: unknown parameter `limt`")
+        );
+        assert!(refusal(serde_json::json!({"pages": 2, "twice": 3})).contains("twice is 3"));
+        assert!(refusal(serde_json::json!({"pages": 2, "hosts": 0})).contains("use 1 to 64"));
+        assert!(refusal(serde_json::json!({"pages": 2, "hosts": 65})).contains("use 1 to 64"));
+        assert!(refusal(serde_json::json!({"pages": 2_000_000})).contains("at most"));
+        assert!(refusal(serde_json::json!({"pages": 1, "size": "2GiB"})).contains("at most"));
+        let status =
+            serde_json::json!({"pages": 1, "also": [{"count": 1, "answer": {"status": 100}}]});
+        assert!(refusal(status).contains("100"));
+    }
+
+    #[test]
+    fn a_world_without_origin_has_no_list() {
+        let mut task = task(serde_json::json!({"pages": 1}));
+        task.scenarios[0].world.origin = None;
+        assert!(
+            expand(&task, &task.scenarios[0], 0, 1)
+                .expect("a plan")
+                .items
+                .is_empty()
+        );
+    }
+}

@@ -1,6 +1,18 @@
 //! The report: everything that is said of one grading, as one value. Renderers are pure functions of it.
 
+pub mod audience;
+pub mod build;
+pub mod clean;
+mod json;
+mod junit;
+mod markdown;
+mod params;
+mod terminal;
 pub mod text;
+mod words;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
@@ -10,6 +22,13 @@ use serde::{Deserialize, Serialize};
 use crate::check::{Fact, Outcome};
 use crate::evidence::Tier;
 use crate::task::{Params, Text, Visibility};
+
+pub use audience::Audience;
+pub use build::{Material, build, run};
+pub use json::{from_json, json, schema};
+pub use junit::junit;
+pub use markdown::{escape as escape_markdown, markdown};
+pub use terminal::{Look, terminal};
 
 /// Version of the report's JSON form.
 pub const SCHEMA_VERSION: u32 = 1;

@@ -1,6 +1,18 @@
-use std::collections::BTreeMap;
-pub fn argv(run: &[String], contract: &[String], values: &BTreeMap<String, Vec<String>>) -> Vec<String> {
-    let mut all: Vec<String> = run.to_vec();
-    all.extend(contract.iter().cloned());
-    all.iter().map(|a| { let mut a = a.clone(); for (k, v) in values { a = a.replace(&format!("{{{k}}}"), &v.join(" ")); } a }).collect()
-}
+//! The program under test as its author hands it in: how it is built and started, a fresh copy of it
+//! for each run, and the end of what a run leaves behind.
+
+mod arguments;
+mod clean;
+mod command;
+mod copy;
+mod find;
+mod manifest;
+mod scratch;
+
+pub use arguments::argv;
+pub use clean::remove;
+pub use command::{Plain, command};
+pub use copy::{CopyError, Copied, Rules, stage};
+pub use find::{FindError, Found, find, look};
+pub use manifest::Manifest;
+pub use scratch::{Scratch, sweep};

@@ -139,7 +139,7 @@ pub fn parse<T: DeserializeOwned>(text: &str, name: &str) -> Result<T, TaskError
 
 /// Adds line and column to flaws.
 pub(crate) fn located(text: &str, name: &str, flaws: Vec<Flaw>) -> TaskError {
-    let outline = Outline::of(text, options());
+    let outline = Outline::of(text, lenient());
     let mut problems: Vec<Problem> = flaws
         .into_iter()
         .map(|flaw| {
@@ -187,9 +187,17 @@ fn options() -> serde_yaml::Options {
     }
 }
 
+/// The outline is read to point at mistakes: those that have a place of their own don't end it.
+fn lenient() -> serde_yaml::Options {
+    let mut options = options();
+    options.duplicate_keys = serde_yaml::DuplicateKeyPolicy::LastWins;
+    options.non_finite_float_policy = serde_yaml::NonFiniteFloatPolicy::PassThrough;
+    options
+}
+
 fn of_yaml(text: &str, name: &str, error: &YamlError) -> TaskError {
     let place = error.location().map(Place::from).unwrap_or_default();
-    let path = Outline::of(text, options()).path_at(place);
+    let path = Outline::of(text, lenient()).path_at(place);
     let (message, mend) = explain(innermost(error));
     let problem = Problem {
         place,
@@ -241,6 +249,10 @@ fn explain(error: &YamlError) -> (String, Option<String>) {
         | YamlError::AliasReplayStackDepthExceeded { .. } => (
             "the document grows beyond what is read (too many aliases, nodes or levels)".to_owned(),
             Some("write the repeated parts out, or make the file smaller".to_owned()),
+        ),
+        YamlError::NullIntoString { .. } => (
+            "a text is wanted, but nothing stands here".to_owned(),
+            Some("write it, in quotes if it has a comma, a colon or a `#` in it".to_owned()),
         ),
         YamlError::Eof { .. } => ("the document is empty or ends too early".to_owned(), None),
         YamlError::Message { msg, .. }
@@ -383,8 +395,8 @@ scenarios:
             "points: 5\n        points: 6",
             &["24:9 scenarios[0].checks[0].points: key `points` stands twice"],
         );
-        check("[fetcher,", "[fetcher", &["6:"]);
-        check("schema: 1\n", "schema: 1\n\tx: 2\n", &["2:"]);
+        check("'{urls}']", "'{urls}'", &["7:"]);
+        check("schema: 1\n", "schema: 1\n\tx: 2\n", &["1:9 schema: while scanning a plain scalar, found a tab"]);
         check(
             "1KiB..4KiB",
             "4KiB..1KiB",
@@ -430,7 +442,7 @@ scenarios:
         check(
             ", gate: head",
             "",
-            &["16:9 scenarios[0].script[2].release: this world holds no answers"],
+            &["16:18 scenarios[0].script[2].release: this world holds no answers"],
         );
         check(
             "      - open\n",
@@ -488,7 +500,7 @@ scenarios:
             .iter()
             .map(|p| p.place.line)
             .collect();
-        assert_eq!(lines, [1, 7, 23, 27]);
+        assert_eq!(lines, [1, 8, 23, 27]);
     }
 
     #[test]

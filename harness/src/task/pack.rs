@@ -34,6 +34,8 @@ pub struct Pack {
     pub statements: Text,
     /// SHA-256 over the pack's YAML and Markdown files, names included, in hexadecimal.
     pub digest: String,
+    /// The pack's YAML and Markdown files, by path.
+    pub files: Files,
 }
 
 /// Why a pack can't be used.
@@ -76,7 +78,8 @@ pub enum Library {
     Embedded,
 }
 
-type Files = BTreeMap<String, Vec<u8>>;
+/// Files of a pack, by their path within it.
+pub type Files = BTreeMap<String, Vec<u8>>;
 
 impl Library {
     /// Names of all packs here, sorted.
@@ -152,11 +155,25 @@ impl std::fmt::Display for Library {
     }
 }
 
-/// Opens the pack in a folder.
+/// Opens the pack in a folder that bears its exercise's name.
 ///
 /// # Errors
 /// If it can't be read, is no pack, or is wrong.
 pub fn open(folder: &FilePath) -> Result<Pack, PackError> {
+    // `.` and `..` have a name too.
+    let real = folder.canonicalize().map_err(|e| unreadable(folder, e))?;
+    let name = real
+        .file_name()
+        .map(|n| n.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    open_as(folder, &name)
+}
+
+/// Opens the pack of this exercise in a folder of another name.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_as(folder: &FilePath, name: &str) -> Result<Pack, PackError> {
     let shown = folder.display().to_string();
     if !folder.join(MAIN).is_file() {
         fs::read_dir(folder).map_err(|e| unreadable(folder, e))?;
@@ -164,13 +181,7 @@ pub fn open(folder: &FilePath) -> Result<Pack, PackError> {
     }
     let mut files = Files::new();
     collect(folder, "", 0, &mut files)?;
-    // `.` and `..` have a name too.
-    let real = folder.canonicalize().map_err(|e| unreadable(folder, e))?;
-    let name = real
-        .file_name()
-        .map(|n| n.to_string_lossy().into_owned())
-        .unwrap_or_default();
-    pack(files, &name, shown.trim_end_matches('/'))
+    pack(files, name, shown.trim_end_matches('/'))
 }
 
 fn shipped(name: &str) -> Files {
@@ -265,6 +276,7 @@ fn pack(files: Files, name: &str, shown: &str) -> Result<Pack, PackError> {
     }
     Ok(Pack {
         digest: digest(&files),
+        files,
         task,
         source,
         statements,
@@ -448,7 +460,7 @@ mod tests {
             error.contains("no anchor `limits`") && error.contains("did you mean `limit`?"),
             "{error}"
         );
-        assert!(error.contains("task.yaml:14:"), "{error}");
+        assert!(error.contains("task.yaml:13:91: scenarios[0].checks[0].link: "), "{error}");
     }
 
     #[test]

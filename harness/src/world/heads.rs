@@ -164,3 +164,88 @@ fn follows(head: &[u8]) -> Follows {
     }
     Follows::Bytes(length.unwrap_or(0))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn found(parts: &[&[u8]]) -> Vec<(String, String)> {
+        let (mut scanner, mut found) = (Scanner::default(), Vec::new());
+        for part in parts {
+            scanner.feed(part, |head| {
+                found.push((head.method.to_owned(), head.target.to_owned()))
+            });
+        }
+        found
+    }
+
+    fn targets(text: &str) -> Vec<String> {
+        found(&[text.as_bytes()])
+            .into_iter()
+            .map(|(_, target)| target)
+            .collect()
+    }
+
+    #[test]
+    fn heads_are_found_one_behind_the_other() {
+        let text = "GET /a HTTP/1.1\r\nHost: x\r\n\r\nHEAD /b?c=d HTTP/1.1\r\n\r\n\r\nGET /e HTTP/1.0\n\nGET /f HT";
+        let want = [("GET", "/a"), ("HEAD", "/b?c=d"), ("GET", "/e")]
+            .map(|(m, t)| (m.to_owned(), t.to_owned()));
+        assert_eq!(found(&[text.as_bytes()]), want);
+    }
+
+    #[test]
+    fn bodies_are_no_heads() {
+        let inside = "GET /in HTTP/1.1\r\n\r\n";
+        let length = inside.len();
+        let text = format!(
+            "POST /a HTTP/1.1\r\ncontent-LENGTH:  {length} \r\n\r\n{inside}GET /b HTTP/1.1\r\n\r\n"
+        );
+        assert_eq!(targets(&text), ["/a", "/b"]);
+    }
+
+    #[test]
+    fn where_a_body_ends_unknown_nothing_more_is_found() {
+        for header in [
+            "Transfer-Encoding: chunked",
+            "Content-Length: x",
+            "Upgrade: h2c",
+            "Expect: 100-continue",
+        ] {
+            let text = format!("POST /a HTTP/1.1\r\n{header}\r\n\r\nGET /b HTTP/1.1\r\n\r\n");
+            assert_eq!(targets(&text), ["/a"], "{header}");
+        }
+    }
+
+    #[test]
+    fn a_head_without_end_takes_no_more_memory_than_the_bound() {
+        let mut scanner = Scanner::default();
+        for _ in 0..1000 {
+            scanner.feed(&[b'x'; 1000], |_| panic!("no head"));
+            assert!(scanner.partial.len() <= LONGEST + 1000);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn how_the_bytes_are_cut_doesnt_matter(
+            requests in prop::collection::vec(("[A-Z]{1,7}", "/[a-z?=&]{0,20}", 0usize..30, any::<bool>()), 0..6),
+            cuts in prop::collection::vec(0usize..600, 0..12),
+        ) {
+            let (mut bytes, mut want) = (Vec::new(), Vec::new());
+            for (method, target, body, bare) in requests {
+                let end = if bare { "\n" } else { "\r\n" };
+                bytes.extend(format!("{method} {target} HTTP/1.1{end}Content-Length: {body}{end}{end}").bytes());
+                bytes.extend(b"\n\r\n".iter().cycle().take(body));
+                want.push((method, target));
+            }
+            let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(bytes.len())).collect();
+            cuts.extend([0, bytes.len()]);
+            cuts.sort_unstable();
+            let parts: Vec<&[u8]> = cuts.windows(2).map(|cut| &bytes[cut[0]..cut[1]]).collect();
+            prop_assert_eq!(found(&parts), want);
+        }
+    }
+}

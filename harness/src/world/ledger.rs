@@ -18,6 +18,12 @@ use crate::evidence::{Ending, Event, Point, Side};
 use crate::plan::seed::Dice;
 use crate::task::script::Order;
 
+/// With so many in flight nobody is asked about any more: it would cost more the more there are, and no
+/// limit that is graded is as high.
+const MOST_DOUBTED: u64 = 1024;
+/// Number of a request that isn't recorded.
+const NEVER: u64 = u64::MAX;
+
 /// A request in flight, as its handler refers to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ticket {
@@ -236,6 +242,10 @@ impl Ledger {
     }
 
     /// The head of a request was read in full: it is in flight from here.
+    ///
+    /// Where that would make a new maximum, the clients of all others are asked about first, and so is
+    /// the newcomer's own: requests of a program that gives up and asks again may be read in any order. A
+    /// newcomer whose client is gone was never in flight beside those others, and isn't recorded.
     pub fn arrive(
         &self,
         conn: u64,
@@ -244,22 +254,27 @@ impl Ledger {
         target: &str,
         item: Option<u32>,
     ) -> Ticket {
-        let others = {
-            let inner = self.inner.borrow();
-            (inner.counts.in_flight >= inner.counts.max_in_flight).then(|| inner.others(conn))
-        };
-        if let Some(others) = others.filter(|others| !others.is_empty()) {
-            self.verify(&others);
+        let asked = self.inner.borrow().doubtful(conn);
+        if asked.is_some_and(|asked| self.verify(&asked, conn)) {
+            let stage = Stage::Gone;
+            let flight = Flight {
+                req: NEVER,
+                conn,
+                stage,
+                discounted: true,
+                waker: None,
+            };
+            return self.inner.borrow_mut().add(flight);
         }
         let ticket = {
             let mut inner = self.inner.borrow_mut();
             let req = inner.counts.requests;
-            if let Some(entry) = inner.conns.get_mut(&conn) {
+            let first = inner.conns.get_mut(&conn).is_some_and(|entry| {
                 entry.requests += 1;
-                let first = entry.requests == 1;
-                inner.counts.unused -= u64::from(first);
-            }
+                entry.requests == 1
+            });
             let counts = &mut inner.counts;
+            counts.unused -= u64::from(first);
             counts.requests += 1;
             counts.in_flight += 1;
             counts.max_in_flight = counts.max_in_flight.max(counts.in_flight);
@@ -447,13 +462,16 @@ impl Ledger {
         released
     }
 
-    fn verify(&self, others: &[u64]) {
+    /// Drops the requests of those that are gone; says whether the newcomer is.
+    fn verify(&self, conns: &[u64], newcomer: u64) -> bool {
         let probe = self.probe.borrow().clone();
-        if let Some(probe) = probe {
-            for (conn, fate) in probe.gone(others) {
-                self.drop_flights(conn, fate);
+        let gone = probe.map_or_else(Vec::new, |probe| probe.gone(conns));
+        for (conn, fate) in &gone {
+            if *conn != newcomer || *fate == Fate::Gone {
+                self.drop_flights(*conn, *fate);
             }
         }
+        gone.contains(&(newcomer, Fate::Gone))
     }
 
     fn drop_flights(&self, conn: u64, fate: Fate) {
@@ -561,13 +579,19 @@ impl Inner {
         self.counts.parked_at_body -= u64::from(at == Point::Body);
     }
 
-    /// Connections other than this one that have counted requests in flight.
-    fn others(&self, conn: u64) -> Vec<u64> {
+    /// If one more request would make a new maximum: the connections to ask about before saying so.
+    fn doubtful(&self, newcomer: u64) -> Option<Vec<u64>> {
+        let Counts { in_flight, max_in_flight, .. } = self.counts;
+        if in_flight < max_in_flight || !(1..MOST_DOUBTED).contains(&in_flight) {
+            return None;
+        }
         let flights = self.flights.iter().flatten();
-        let conns = flights
-            .filter(|f| f.conn != conn && !f.discounted)
-            .map(|f| f.conn);
-        conns.collect::<BTreeSet<_>>().into_iter().collect()
+        let mut conns: BTreeSet<u64> = flights
+            .filter(|flight| !flight.discounted)
+            .map(|flight| flight.conn)
+            .collect();
+        conns.insert(newcomer);
+        Some(conns.into_iter().collect())
     }
 }
 

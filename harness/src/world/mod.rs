@@ -9,6 +9,7 @@ pub mod diag;
 pub mod ledger;
 pub mod origin;
 pub mod park;
+pub mod queues;
 pub mod ready;
 pub mod side;
 pub mod swarm;
@@ -17,6 +18,6 @@ mod answer;
 mod heads;
 mod raw;
 mod serve;
-mod wire;
 #[cfg(test)]
 mod tests;
+mod wire;

@@ -13,6 +13,7 @@ use tokio::task::{JoinHandle, spawn_local};
 
 use super::diag::Diag;
 use super::ledger::Ledger;
+use super::queues::{Queues, queues};
 use super::serve::{Ask, Route, Site, connection, on_head};
 use super::side::{Interest, Side};
 use super::wire::Wire;
@@ -302,21 +303,8 @@ impl Drop for Serving {
 }
 
 impl Serving {
-    /// What lies in the queues of the open connections; see [`Queues`].
+    /// What lies in the queues of the open connections. Costs some microseconds for each.
     pub fn queues(&self) -> Queues {
-        let _ = &self.site;
-        Queues {
-            unread: None,
-            on_the_way: None,
-        }
+        queues(&self.site)
     }
-}
-
-/// Bytes in the kernel between the origin and its clients. None where the host doesn't tell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Queues {
-    /// Bytes that the submission has not read.
-    pub unread: Option<u64>,
-    /// Whether anything written by either side hasn't arrived at the other.
-    pub on_the_way: Option<bool>,
 }

@@ -9,6 +9,7 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue, LOCATION};
 use hyper::server::conn::http1;
@@ -155,30 +156,39 @@ enum Turn {
 
 /// Serves a connection until its end.
 pub async fn connection(site: Rc<Site>, conn: u64, host: u16, wire: Rc<Wire<Ask>>) {
+    let mut broken = false;
     match turn(&site, conn, host, &wire).await {
         Turn::Done(Err(error)) if error.is_parse() => {
             // What the server refused, it has answered by itself.
-            while let Some(ask) = wire.next() {
+            if let Some(ask) = wire.next() {
                 site.ledger.answer(ask.ticket, 400, 0, Ending::Complete);
             }
         }
-        Turn::Done(_) | Turn::Gone => {}
+        Turn::Done(done) => broken = done.is_err(),
+        Turn::Gone => broken = true,
         Turn::Raw(saying) => {
             let mut rest = pin!(raw::say(&site, &wire, saying));
             let mut peer = Peer::default();
-            poll_fn(|cx| {
+            broken = poll_fn(|cx| {
                 wire.begin_turn();
                 match rest.as_mut().poll(cx) {
-                    Poll::Pending if peer.gone(&site, &wire, cx) => Poll::Ready(()),
-                    polled => polled,
+                    Poll::Ready(()) => Poll::Ready(false),
+                    Poll::Pending if peer.gone(&site, &wire, cx) => Poll::Ready(true),
+                    Poll::Pending => Poll::Pending,
                 }
             })
             .await;
         }
     }
-    let by = match wire.reading() {
-        Reading::Open if !wire.hung_up() => evidence::Side::World,
-        _ => evidence::Side::Peer,
+    let by = if broken || wire.hung_up() || wire.reading() != Reading::Open {
+        evidence::Side::Peer
+    } else {
+        // Requests that were sent behind the last one answered. The client is there and will learn that
+        // nobody heard them, maybe to repeat them: they must not count any more when it does.
+        while let Some(ask) = wire.next() {
+            site.ledger.answer(ask.ticket, 0, 0, Ending::Truncated);
+        }
+        evidence::Side::World
     };
     site.wires.borrow_mut().remove(&conn);
     site.ledger.disconnect(conn, by);
@@ -196,7 +206,7 @@ async fn turn(site: &Rc<Site>, conn: u64, host: u16, wire: &Rc<Wire<Ask>>) -> Tu
                     .map_or("/", |path| path.as_str());
                 site.arrive(conn, host, request.method().as_str(), target)
             });
-            respond(&site, host, ask, &request, &raw).await
+            respond(&site, host, ask, request, &raw).await
         }
     });
     let mut http = http1::Builder::new()
@@ -251,9 +261,11 @@ async fn respond(
     site: &Rc<Site>,
     host: u16,
     ask: Ask,
-    request: &Request<Incoming>,
+    mut request: Request<Incoming>,
     raw: &RefCell<Option<raw::Saying>>,
 ) -> Result<Response<Answer>, Infallible> {
+    // Unread, it would end the connection.
+    while let Some(Ok(_)) = request.body_mut().frame().await {}
     let Some(route) = ask.route else {
         return Ok(plain(
             site,

@@ -127,7 +127,7 @@ impl<T> Wire<T> {
         self.awaited.set(false);
     }
 
-    /// Whether the server waits for bytes: then there is no need to [`read_ahead`](Self::read_ahead).
+    /// Whether somebody waits for bytes since then; if not, there is a need to [`read_ahead`](Self::read_ahead).
     pub fn awaited(&self) -> bool {
         self.awaited.get()
     }
@@ -164,8 +164,8 @@ impl<T> Wire<T> {
 
     /// Reads once from the socket; finds the heads in it. An end or an error is noted in `reading`.
     fn poll_fill(&self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let mut stream = self.stream.borrow_mut();
-        let read = Pin::new(&mut *stream).poll_read(cx, buffer);
+        // Not borrowed any longer: the heads found below may have this connection looked at.
+        let read = Pin::new(&mut *self.stream.borrow_mut()).poll_read(cx, buffer);
         self.watch.want_read(read.is_pending());
         self.awaited.set(read.is_pending());
         match &read {

@@ -1,0 +1,185 @@
+//! Where reports go, and in which format.
+
+use std::path::{Path, PathBuf};
+
+use super::args::{AudienceArg, FormatArg, Outputs};
+use super::exit::{Exit, Failure};
+use super::out;
+use crate::report::{self, Audience, Look, Report};
+use crate::store::write_whole;
+
+/// Reports to make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// A file each, or standard output where there is none.
+    places: Vec<(FormatArg, Option<PathBuf>)>,
+    audience: Audience,
+}
+
+impl Wanted {
+    /// Pairs formats with files.
+    ///
+    /// # Errors
+    /// Of usage: a format that can't be told, or numbers that don't fit.
+    pub fn resolve(outputs: &Outputs) -> Result<Wanted, Failure> {
+        let Outputs { format, out, audience } = outputs;
+        let audience = Audience::from(*audience);
+        let usage = |message: String| Failure::new(Exit::Usage, message);
+        if out.is_empty() {
+            let formats = if format.is_empty() {
+                &[FormatArg::Terminal][..]
+            } else {
+                &format[..]
+            };
+            let places = formats.iter().map(|&format| (format, None)).collect();
+            return Ok(Wanted { places, audience });
+        }
+        if !format.is_empty() && format.len() != out.len() {
+            let mend =
+                "give each --out its --format, or leave the formats to the files' extensions";
+            return Err(usage(format!(
+                "{} --format for {} --out\n   help: {mend}",
+                format.len(),
+                out.len()
+            )));
+        }
+        let mut places = Vec::new();
+        for (i, path) in out.iter().enumerate() {
+            let format = match format.get(i) {
+                Some(&format) => format,
+                None => by_extension(path).ok_or_else(|| {
+                    let mend = "end its name in .json, .xml, .md or .txt, or add --format";
+                    usage(format!(
+                        "the format of {} can't be told from its name\n   help: {mend}",
+                        path.display()
+                    ))
+                })?,
+            };
+            places.push((
+                format,
+                Some(path.clone()).filter(|path| path != Path::new("-")),
+            ));
+        }
+        // People still read it on the terminal, unless standard output is taken by a file's format.
+        if places.iter().all(|(_, path)| path.is_some()) {
+            places.push((FormatArg::Terminal, None));
+        }
+        Ok(Wanted { places, audience })
+    }
+
+    /// Writes the report everywhere. Goes on to the next place when one fails.
+    ///
+    /// # Errors
+    /// The first failure.
+    pub fn write(&self, report: &Report, language: &str) -> Result<(), Failure> {
+        self.each(|format| render(report, format, language, self.audience))
+    }
+
+    /// Writes what `render` makes for each format.
+    ///
+    /// # Errors
+    /// The first failure.
+    pub fn each(&self, render: impl Fn(FormatArg) -> Result<String, Failure>) -> Result<(), Failure> {
+        let mut first = Ok(());
+        for (format, path) in &self.places {
+            let done = render(*format).and_then(|text| match path {
+                Some(path) => {
+                    let plain = anstream::adapter::strip_str(&text).to_string();
+                    let text = if *format == FormatArg::Terminal { plain } else { text };
+                    write_whole(path, text.as_bytes()).map_err(Failure::from)
+                }
+                None if *format == FormatArg::Terminal => out::print(&text),
+                None => out::print_bytes(text.as_bytes()),
+            });
+            first = first.and(done);
+        }
+        first
+    }
+}
+
+impl From<AudienceArg> for Audience {
+    fn from(audience: AudienceArg) -> Audience {
+        match audience {
+            AudienceArg::Student => Audience::Student,
+            AudienceArg::Teacher => Audience::Teacher,
+        }
+    }
+}
+
+fn by_extension(path: &Path) -> Option<FormatArg> {
+    match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+        "json" => Some(FormatArg::Json),
+        "xml" => Some(FormatArg::Junit),
+        "md" | "markdown" => Some(FormatArg::Markdown),
+        "txt" => Some(FormatArg::Terminal),
+        _ => None,
+    }
+}
+
+fn render(report: &Report, format: FormatArg, language: &str, audience: Audience) -> Result<String, Failure> {
+    let broken = |error: &dyn std::fmt::Display| Failure::new(Exit::Fault, format!("the report can't be made: {error}"));
+    match format {
+        FormatArg::Terminal => {
+            let look = Look { color: true, width: out::width(), language: language.to_owned(), audience };
+            Ok(report::terminal(report, &look))
+        }
+        FormatArg::Json => report::json(report).map_err(|error| broken(&error)),
+        FormatArg::Junit => report::junit(report, language, audience).map_err(|error| broken(&error)),
+        FormatArg::Markdown => Ok(report::markdown(report, language, audience)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use FormatArg::{Json, Junit, Markdown, Terminal};
+
+    fn resolve(
+        format: &[FormatArg],
+        out: &[&str],
+    ) -> Result<Vec<(FormatArg, Option<PathBuf>)>, Failure> {
+        let outputs = Outputs {
+            format: format.to_vec(),
+            out: out.iter().map(PathBuf::from).collect(),
+        };
+        Wanted::resolve(&outputs).map(|wanted| wanted.places)
+    }
+
+    fn file(name: &str) -> Option<PathBuf> {
+        Some(PathBuf::from(name))
+    }
+
+    #[test]
+    fn formats_and_files_are_paired() {
+        assert_eq!(resolve(&[], &[]), Ok(vec![(Terminal, None)]));
+        assert_eq!(resolve(&[Json], &[]), Ok(vec![(Json, None)]));
+        assert_eq!(
+            resolve(&[], &["a.json", "b.XML"]),
+            Ok(vec![
+                (Json, file("a.json")),
+                (Junit, file("b.XML")),
+                (Terminal, None)
+            ])
+        );
+        assert_eq!(
+            resolve(&[Markdown], &["summary"]),
+            Ok(vec![(Markdown, file("summary")), (Terminal, None)])
+        );
+        assert_eq!(resolve(&[Json], &["-"]), Ok(vec![(Json, None)]));
+    }
+
+    #[test]
+    fn what_can_t_be_told_is_usage() {
+        for (format, out) in [
+            (&[][..], &["report"][..]),
+            (&[Json, Junit], &["a.json"]),
+            (&[], &["-"]),
+        ] {
+            assert_eq!(
+                resolve(format, out).expect_err("usage").exit,
+                Exit::Usage,
+                "{format:?} {out:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! The few words of the reports themselves, by language.
+
+use crate::check::Outcome;
+
+/// Words around the findings.
+#[derive(Debug)]
+pub struct Words {
+    pub score: &'static str,
+    pub of: &'static str,
+    pub undecided: &'static str,
+    pub failed: &'static str,
+    pub unsure: &'static str,
+    pub faulty: &'static str,
+    pub passed: &'static str,
+    pub why: &'static str,
+    pub hint: &'static str,
+    pub read: &'static str,
+    pub seen: &'static str,
+    pub events: &'static str,
+    pub stderr: &'static str,
+    pub build_failed: &'static str,
+    pub hidden: &'static str,
+    pub seed: &'static str,
+    pub tier: &'static str,
+    pub check: &'static str,
+    pub points: &'static str,
+    pub cut: &'static str,
+    verdicts: [&'static str; 4],
+}
+
+impl Words {
+    /// English unless the language is known.
+    pub fn of(language: &str) -> &'static Words {
+        if language == "ru" { &RUSSIAN } else { &ENGLISH }
+    }
+
+    /// What an outcome is called.
+    pub fn outcome(&self, outcome: Outcome) -> &'static str {
+        match outcome {
+            Outcome::Pass => self.verdicts[0],
+            Outcome::Inconclusive => self.verdicts[1],
+            Outcome::Fail => self.verdicts[2],
+            Outcome::HarnessFault => self.verdicts[3],
+        }
+    }
+}
+
+static ENGLISH: Words = Words {
+    score: "Score",
+    of: "of",
+    undecided: "undecided",
+    failed: "Failed",
+    unsure: "Could not be decided",
+    faulty: "gradus or its host failed",
+    passed: "Passed",
+    why: "Why it matters",
+    hint: "Look at",
+    read: "Read",
+    seen: "Seen in",
+    events: "events",
+    stderr: "End of standard error",
+    build_failed: "The submission could not be built",
+    hidden: "Hidden checks",
+    seed: "Seed",
+    tier: "Tier",
+    check: "Check",
+    points: "Points",
+    cut: "Further details were left out: see the report in another format.",
+    verdicts: ["passed", "undecided", "failed", "harness fault"],
+};
+
+static RUSSIAN: Words = Words {
+    score: "Баллы",
+    of: "из",
+    undecided: "не решено",
+    failed: "Не выполнено",
+    unsure: "Решить не удалось",
+    faulty: "Сбой gradus или машины",
+    passed: "Выполнено",
+    why: "Почему это важно",
+    hint: "Куда смотреть",
+    read: "В условии",
+    seen: "Видно в",
+    events: "события",
+    stderr: "Конец стандартного потока ошибок",
+    build_failed: "Решение не удалось собрать",
+    hidden: "Скрытые проверки",
+    seed: "Зерно",
+    tier: "Уровень",
+    check: "Проверка",
+    points: "Баллы",
+    cut: "Остальные подробности опущены: смотрите отчёт в другом формате.",
+    verdicts: ["выполнено", "не решено", "не выполнено", "сбой"],
+};
