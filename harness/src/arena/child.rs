@@ -142,9 +142,11 @@ async fn run(job: Job, host: Host, sealed: Sealed, side: Rc<Side>) -> Result<(),
         Swarm::new(shared, plan.seed)
     });
     let shelf = match &plan.world.disk {
-        Some(_) => {
+        Some(disk) => {
             values.insert("out".into(), vec![sealed.paths.work.join(OUT).display().to_string()]);
-            Some(Shelf::new(sealed.work.try_clone().map_err(ArenaError::World)?, OUT))
+            let shelf = Shelf::new(sealed.work.try_clone().map_err(ArenaError::World)?, OUT);
+            shelf.mentions(&disk.loads, &recorder);
+            Some(shelf)
         }
         None => None,
     };
@@ -182,7 +184,7 @@ fn launch(job: &Job, sealed: &Sealed, argv: Vec<String>) -> Result<Program, Spaw
 /// Which calls of the submission the scenario needs to see.
 fn gate(plan: &Plan) -> Gate {
     match &plan.world.disk {
-        Some(disk) if disk.loads => Gate::Loads,
+        Some(disk) if !disk.loads.is_empty() => Gate::Loads,
         Some(disk) if disk.hold.is_some() || disk.fail.is_some() => Gate::Files,
         _ => Gate::Open,
     }

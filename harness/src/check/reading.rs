@@ -46,9 +46,11 @@ impl<'a> Reading<'a> {
             not_started: None,
             complete: false,
             hosts: Vec::new(),
+            disk: Default::default(),
             out: Vec::new(),
             err: Vec::new(),
             out_dropped: 0,
+            err_dropped: 0,
         };
         let mut expected = vec![false; header.plan.items.len()];
         let mut left = 0;
@@ -94,6 +96,7 @@ impl<'a> Reading<'a> {
             Event::Abandoned { req } => self.land(*req, FlightEnd { n, how: How::Abandoned }),
             Event::Output { stream, data } => self.output(*stream, data),
             Event::OutputDropped { stream: Stream::Out, bytes } => self.view.out_dropped += bytes,
+            Event::OutputDropped { stream: Stream::Err, bytes } => self.view.err_dropped += bytes,
             Event::Settled(settled) => {
                 self.view.processes = self.view.processes.max(settled.processes);
                 self.settled = Some((n, settled));
@@ -114,7 +117,7 @@ impl<'a> Reading<'a> {
                 self.view.fault.get_or_insert((n, message));
             }
             Event::End => self.view.complete = true,
-            _ => {}
+            other => self.view.disk.take(n, other),
         }
     }
 

@@ -126,6 +126,8 @@ pub enum Event {
     },
     /// A file that the submission opened for reading, where the scenario watches for that: a module, a library.
     Loaded { path: String },
+    /// A source file of the submission names a library that the scenario watches for. A hint, no proof.
+    Mention { path: String, line: u32, library: String },
     /// The harness or the host failed: nothing in this run can be judged.
     Fault { message: String },
     /// Always last, when the run came to its end in order.

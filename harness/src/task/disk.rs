@@ -14,9 +14,10 @@ pub struct Disk {
     pub hold: Option<Hold>,
     /// A call that fails.
     pub fail: Option<Fail>,
-    /// Record which files the submission opens for reading (modules, libraries). Costs some
-    /// microseconds for each open, so it has a scenario of its own.
-    pub loads: bool,
+    /// Libraries to look out for: which files the submission opens for reading is recorded, and where its
+    /// sources name one of these. Costs some microseconds for each open, so it has a scenario of its own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub loads: Vec<String>,
 }
 
 /// Which calls are held.

@@ -20,6 +20,10 @@ const DEEPEST_BESIDE: usize = 2;
 const MOST: usize = 20_000;
 /// Most entries around it that are looked at.
 const MOST_BESIDE: usize = 20_000;
+/// Longest source that is looked into, bytes.
+const LONGEST_SOURCE: i64 = 256 << 10;
+/// Most sources that are looked into.
+const MOST_SOURCES: usize = 500;
 /// Most bytes whose digest is taken in one run.
 const MOST_BYTES: u64 = 4 << 30;
 
@@ -77,6 +81,28 @@ impl Shelf {
             }
         }
         Ok(())
+    }
+
+    /// Records where sources of the submission name one of these libraries.
+    pub fn mentions(&self, libraries: &[String], recorder: &Recorder) {
+        if libraries.is_empty() {
+            return;
+        }
+        let source = |e: &&Entry| kind(&e.stat) == FileKind::Regular && e.stat.st_size <= LONGEST_SOURCE;
+        for entry in self.beside().iter().filter(source).take(MOST_SOURCES) {
+            let Ok(bytes) = read(self.work.as_fd(), &entry.path, LONGEST_SOURCE as u64) else { continue };
+            // What isn't text is no source.
+            let Ok(text) = String::from_utf8(bytes) else { continue };
+            for library in libraries {
+                if let Some(at) = text.lines().position(|line| names(line, library)) {
+                    recorder.record(Event::Mention {
+                        path: entry.path.clone(),
+                        line: u32::try_from(at + 1).unwrap_or(u32::MAX),
+                        library: library.clone(),
+                    });
+                }
+            }
+        }
     }
 
     /// Everything in the work folder but the output folder.
@@ -144,6 +170,23 @@ fn record(recorder: &Recorder, root: BorrowedFd<'_>, before: &str, entry: &Entry
     }
     let path = format!("{before}{}", entry.path);
     recorder.record(Event::File { path, kind, size, sha256 });
+}
+
+/// Whether a line of a source has this name in it as a word.
+fn names(line: &str, library: &str) -> bool {
+    let word = |c: char| c.is_alphanumeric() || c == '_';
+    line.match_indices(library).any(|(at, found)| {
+        !line[..at].ends_with(word) && !line[at + found.len()..].starts_with(word)
+    })
+}
+
+/// The bytes of a regular file, which are no more than `most`.
+fn read(root: BorrowedFd<'_>, path: &str, most: u64) -> io::Result<Vec<u8>> {
+    use std::io::Read;
+    let file = open(root, path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC)?;
+    let mut bytes = Vec::new();
+    std::fs::File::from(file).take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// SHA-256 of a regular file of this size, in lower-case hexadecimal.
@@ -242,6 +285,14 @@ mod tests {
         fs::write(work.path().join("main.py"), "changed").unwrap();
         let paths: Vec<_> = report(&shelf).into_iter().map(|s| s.0).collect();
         assert_eq!(paths, ["../evil", "../main.py"]);
+    }
+
+    #[test]
+    fn a_library_is_named_by_a_whole_word() {
+        assert!(names("import aiofiles.os", "aiofiles"));
+        assert!(names("require('aiofiles')", "aiofiles"));
+        assert!(!names("my_aiofiles = 1", "aiofiles"));
+        assert!(!names("aiofiles2", "aiofiles"));
     }
 
     #[test]

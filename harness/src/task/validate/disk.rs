@@ -4,8 +4,24 @@ use super::{Flaws, gives, names_in};
 use crate::task::amount::Amount;
 use crate::task::disk::{LetGo, Op};
 use crate::task::place::Path;
+use crate::task::rule::Rule;
 use crate::task::script::Step;
 use crate::task::{Scenario, Task};
+
+/// Whether a rule needs an output folder.
+pub(super) fn speaks_of_it(rule: &Rule) -> bool {
+    matches!(
+        rule,
+        Rule::GoesOn(_)
+            | Rule::Backlog(_)
+            | Rule::FilesEqual(_)
+            | Rule::NoPartial(_)
+            | Rule::StaysInside(_)
+            | Rule::NoOverwriting(_)
+            | Rule::ReportsDiskErrors(_)
+            | Rule::Avoids(_)
+    )
+}
 
 impl Flaws {
     pub(super) fn disk(&mut self, at: &Path, task: &Task, scenario: &Scenario) {
@@ -48,6 +64,23 @@ impl Flaws {
     pub(super) fn held(&mut self, at: &Path, scenario: &Scenario, held: &Amount) {
         self.holds_calls(at, scenario);
         self.amount(at, scenario, held);
+    }
+
+    /// A rule about the disk: the world must have what it is about.
+    pub(super) fn disk_rule(&mut self, at: &Path, scenario: &Scenario, rule: &Rule) {
+        let Some(disk) = &scenario.world.disk else {
+            self.help(at, "this world has no output folder", "add `world: { disk: {} }`");
+            return;
+        };
+        let (there, mend) = match rule {
+            Rule::GoesOn(_) | Rule::Backlog(_) => (disk.hold.is_some(), "hold: { ops: [write] }"),
+            Rule::ReportsDiskErrors(_) => (disk.fail.is_some(), "fail: { ops: [write], errno: ENOSPC }"),
+            Rule::Avoids(_) => (!disk.loads.is_empty(), "loads: [library]"),
+            _ => return,
+        };
+        if !there {
+            self.help(at, "the disk of this world does nothing that could be judged here", format!("add `{mend}` to it"));
+        }
     }
 
     fn holds_calls(&mut self, at: &Path, scenario: &Scenario) {
