@@ -319,7 +319,7 @@ impl Flaws {
             );
             return;
         }
-        let (mut opened, mut ended) = (false, None);
+        let (mut opened, mut killed, mut ended) = (false, false, None);
         let mut labels = HashMap::new();
         for (i, step) in scenario.script.iter().enumerate() {
             let at = at.to(i);
@@ -350,7 +350,7 @@ impl Flaws {
                 Step::Open => opened = true,
                 Step::Exit => {
                     ended = Some(i);
-                    if holds(scenario) && !opened {
+                    if holds(scenario) && !opened && !killed {
                         let mend = "put `- open` before it";
                         self.help(
                             &at,
@@ -368,7 +368,10 @@ impl Flaws {
                 | Step::Close(_)
                 | Step::Reset(_) => self.client_step(&at, scenario, i),
                 Step::LetGo(let_go) => self.let_go(&at.to("let_go"), scenario, let_go),
-                Step::Signal(name) => self.signal(&at.to("signal"), name),
+                Step::Signal(name) => {
+                    killed |= name == "KILL";
+                    self.signal(&at.to("signal"), name);
+                }
                 Step::Measure(label) => {
                     if label == "end" || labels.insert(label.clone(), i).is_some() {
                         let mend =
