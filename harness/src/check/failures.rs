@@ -19,8 +19,12 @@ pub fn reports(view: &View) -> Verdict {
     if !view.complete || !view.finished() {
         return common::unfinished(view);
     }
-    let refused = |item: &Item| matches!(item.answer, Answer::Status(s) if !(200..300).contains(&s));
-    for (index, item) in own_names(view).into_iter().filter(|(_, item)| refused(item)) {
+    let refused =
+        |item: &Item| matches!(item.answer, Answer::Status(s) if !(200..300).contains(&s));
+    for (index, item) in own_names(view)
+        .into_iter()
+        .filter(|(_, item)| refused(item))
+    {
         if let Some(file) = view.disk.named(item)
             && let Answer::Status(status) = item.answer
         {
@@ -33,7 +37,15 @@ pub fn reports(view: &View) -> Verdict {
     }
     let stderr = view.stderr();
     let failing = |item: &Item| {
-        refused(item) || !matches!(item.answer, Answer::Status(_) | Answer::Dripping | Answer::Redirect | Answer::RedirectLoop | Answer::Stuck)
+        refused(item)
+            || !matches!(
+                item.answer,
+                Answer::Status(_)
+                    | Answer::Dripping
+                    | Answer::Redirect
+                    | Answer::RedirectLoop
+                    | Answer::Stuck
+            )
     };
     let items = view.plan().items.iter().enumerate();
     let failed: Vec<(usize, &Item)> = items
@@ -41,7 +53,11 @@ pub fn reports(view: &View) -> Verdict {
         // One that was never asked for is missing for another reason.
         .filter(|(index, item)| !View::visible(item) || flight(view, *index).is_some())
         .collect();
-    let unnamed: Vec<usize> = failed.iter().filter(|(_, i)| !speaks_of(&stderr, i)).map(|(i, _)| *i).collect();
+    let unnamed: Vec<usize> = failed
+        .iter()
+        .filter(|(_, i)| !speaks_of(&stderr, i))
+        .map(|(i, _)| *i)
+        .collect();
     match unnamed.first() {
         None if failed.is_empty() => Verdict::new(Code::Untested),
         None => Verdict::new(Code::FailuresNamed).fact("failed", failed.len()),
@@ -58,7 +74,12 @@ pub fn reports(view: &View) -> Verdict {
 
 /// A failing disk is told, on standard error and by the exit status, and spoils the one file only.
 pub fn reports_disk_errors(view: &View) -> Verdict {
-    let failed: Vec<_> = view.disk.held.iter().filter(|c| c.gone.is_some_and(|(_, e)| e.is_some())).collect();
+    let failed: Vec<_> = view
+        .disk
+        .held
+        .iter()
+        .filter(|c| c.gone.is_some_and(|(_, e)| e.is_some()))
+        .collect();
     if view.flights.is_empty() && view.finished() {
         return common::nothing_done(view);
     }
@@ -70,10 +91,17 @@ pub fn reports_disk_errors(view: &View) -> Verdict {
     }
     let errno = first.gone.and_then(|(_, e)| e).unwrap_or_default();
     let shown = failed.iter().map(|c| c.n);
-    let about = |code| Verdict::new(code).fact("error", name(errno)).fact("op", first.op).fact("file", first.path);
+    let about = |code| {
+        Verdict::new(code)
+            .fact("error", name(errno))
+            .fact("op", first.op)
+            .fact("file", first.path)
+    };
     match view.finish {
         Finish::Signal { n, signal } => {
-            return Verdict::new(Code::Crashed).fact("signal", common::signal_name(signal)).seen([n]);
+            return Verdict::new(Code::Crashed)
+                .fact("signal", common::signal_name(signal))
+                .seen([n]);
         }
         Finish::Hang { n } => return about(Code::DiskErrorHang).seen(shown).seen([n]),
         _ => {}
@@ -87,40 +115,69 @@ pub fn reports_disk_errors(view: &View) -> Verdict {
         return Verdict::new(Code::FilesUnread).fact("files", tally.unknown);
     }
     // Each file that was struck may be missing; who saved it all the same, by trying again, did more.
-    let struck = failed.iter().map(|c| c.path).collect::<std::collections::HashSet<_>>().len();
+    let struck = failed
+        .iter()
+        .map(|c| c.path)
+        .collect::<std::collections::HashSet<_>>()
+        .len();
     if tally.wrong.is_empty() && first.op == "write" {
         return about(Code::DiskErrorMended).seen(shown);
     }
     if let Some(&(index, Some(n))) = tally.wrong.iter().find(|(_, file)| file.is_some()) {
-        return about(Code::DiskErrorPartial).fact("name", file_name(view, index)).seen(shown).seen([n]);
+        return about(Code::DiskErrorPartial)
+            .fact("name", file_name(view, index))
+            .seen(shown)
+            .seen([n]);
     }
     if status == 0 {
-        return about(Code::DiskErrorIgnored).fact("missing", tally.wrong.len()).seen(shown);
+        return about(Code::DiskErrorIgnored)
+            .fact("missing", tally.wrong.len())
+            .seen(shown);
     }
     if tally.wrong.len() > struck {
         let others = tally.wrong.len() - struck;
-        return about(Code::DiskErrorSpoils).fact("others", others).fact("status", status).seen(shown);
+        return about(Code::DiskErrorSpoils)
+            .fact("others", others)
+            .fact("status", status)
+            .seen(shown);
     }
     let stderr = view.stderr();
-    let names_it = tally.wrong.iter().filter_map(|&(i, _)| view.item(i)).any(|item| speaks_of(&stderr, item));
+    let names_it = tally
+        .wrong
+        .iter()
+        .filter_map(|&(i, _)| view.item(i))
+        .any(|item| speaks_of(&stderr, item));
     if says(&stderr, errno) || names_it {
-        return about(Code::DiskErrorTold).fact("status", status).seen(shown);
+        return about(Code::DiskErrorTold)
+            .fact("status", status)
+            .seen(shown);
     }
     if view.stderr_dropped() > 0 {
         return Verdict::new(Code::OutputCut).fact("bytes", view.stderr_dropped());
     }
-    about(Code::DiskErrorSilent).fact("status", status).seen(shown)
+    about(Code::DiskErrorSilent)
+        .fact("status", status)
+        .seen(shown)
 }
 
 fn file_name(view: &View, index: usize) -> String {
-    view.item(index).map(|item| file_names(&item.path).0).unwrap_or_default()
+    view.item(index)
+        .map(|item| file_names(&item.path).0)
+        .unwrap_or_default()
 }
 
 fn nothing_failed(view: &View) -> Verdict {
     let Some(calls) = view.disk.calls else {
-        return if view.complete { Verdict::new(Code::DiskNoGate) } else { common::unfinished(view) };
+        return if view.complete {
+            Verdict::new(Code::DiskNoGate)
+        } else {
+            common::unfinished(view)
+        };
     };
-    let has_files = view.disk.inside().any(|f| f.kind == FileKind::Regular && f.size > 0);
+    let has_files = view
+        .disk
+        .inside()
+        .any(|f| f.kind == FileKind::Regular && f.size > 0);
     if !view.finished() {
         return common::unfinished(view);
     }
@@ -144,8 +201,23 @@ fn name(errno: i32) -> &'static str {
 fn says(text: &str, errno: i32) -> bool {
     let text = text.to_lowercase();
     let words: &[&str] = match errno {
-        libc::ENOSPC => &["enospc", "no space", "errno 28", "os error 28", "disk full", "disk is full", "storagefull"],
-        libc::EIO => &["eio", "input/output error", "i/o error", "errno 5]", "os error 5)", "io error"],
+        libc::ENOSPC => &[
+            "enospc",
+            "no space",
+            "errno 28",
+            "os error 28",
+            "disk full",
+            "disk is full",
+            "storagefull",
+        ],
+        libc::EIO => &[
+            "eio",
+            "input/output error",
+            "i/o error",
+            "errno 5]",
+            "os error 5)",
+            "io error",
+        ],
         libc::EMFILE => &["emfile", "too many open files", "errno 24", "os error 24"],
         _ => &[],
     };

@@ -22,8 +22,15 @@ pub(super) struct Tally {
 
 /// Compares every healthy entry that has a name of its own with its file.
 pub(super) fn tally(view: &View) -> Tally {
-    let mut tally = Tally { right: 0, wrong: Vec::new(), unknown: 0 };
-    for (index, item) in own_names(view).into_iter().filter(|(_, item)| is_healthy(item)) {
+    let mut tally = Tally {
+        right: 0,
+        wrong: Vec::new(),
+        unknown: 0,
+    };
+    for (index, item) in own_names(view)
+        .into_iter()
+        .filter(|(_, item)| is_healthy(item))
+    {
         match view.disk.named(item) {
             None => tally.wrong.push((index, None)),
             Some(file) => match file.is(item.size, &digest(item)) {
@@ -46,9 +53,18 @@ pub fn equal(view: &View) -> Verdict {
     }
     let tally = tally(view);
     let total = tally.right + tally.wrong.len() + tally.unknown;
-    let name = |index: usize| view.item(index).map(|item| file_names(&item.path).0).unwrap_or_default();
+    let name = |index: usize| {
+        view.item(index)
+            .map(|item| file_names(&item.path).0)
+            .unwrap_or_default()
+    };
     if let Some(&(index, Some(n))) = tally.wrong.iter().find(|(_, file)| file.is_some()) {
-        let size = view.disk.files.iter().find(|f| f.n == n).map_or(0, |f| f.size);
+        let size = view
+            .disk
+            .files
+            .iter()
+            .find(|f| f.n == n)
+            .map_or(0, |f| f.size);
         return Verdict::new(Code::FileDiffers)
             .fact("file", name(index))
             .fact("target", view.name(index))
@@ -78,7 +94,11 @@ pub fn no_partial(view: &View) -> Verdict {
     if !view.complete {
         return common::unfinished(view);
     }
-    let killed = view.plan().script.iter().any(|s| matches!(s, Step::Signal(name) if name == "KILL"));
+    let killed = view
+        .plan()
+        .script
+        .iter()
+        .any(|s| matches!(s, Step::Signal(name) if name == "KILL"));
     if !killed && !view.finished() {
         return common::unfinished(view);
     }
@@ -89,11 +109,17 @@ pub fn no_partial(view: &View) -> Verdict {
             continue;
         }
         judged += 1;
-        let Some(file) = view.disk.named(item) else { continue };
+        let Some(file) = view.disk.named(item) else {
+            continue;
+        };
         if !broken && file.is(item.size, &digest(item)) != Some(false) {
             continue;
         }
-        let code = if killed { Code::PartialAfterKill } else { Code::PartialFile };
+        let code = if killed {
+            Code::PartialAfterKill
+        } else {
+            Code::PartialFile
+        };
         return Verdict::new(code)
             .fact("file", file.path)
             .fact("size", file.size)
@@ -102,12 +128,17 @@ pub fn no_partial(view: &View) -> Verdict {
             .seen([file.n]);
     }
     let in_the_middle = killed && interrupted(view);
-    let saved = view.disk.inside().any(|f| f.kind == FileKind::Regular && f.size > 0);
+    let saved = view
+        .disk
+        .inside()
+        .any(|f| f.kind == FileKind::Regular && f.size > 0);
     match (judged, killed) {
         (0, _) => Verdict::new(Code::Untested),
         (_, true) if !in_the_middle => Verdict::new(Code::Untested),
         // Who saves nothing leaves no halves: no proof of anything.
-        (_, false) if !saved => Verdict::new(Code::NothingSaved).fact("ending", common::ending(view)),
+        (_, false) if !saved => {
+            Verdict::new(Code::NothingSaved).fact("ending", common::ending(view))
+        }
         _ => Verdict::new(Code::NoPartial).fact("entries", judged),
     }
 }
@@ -115,14 +146,24 @@ pub fn no_partial(view: &View) -> Verdict {
 /// A transfer that breaks. An answer with an error status comes in full, and is no half of anything.
 fn is_broken(item: &Item) -> bool {
     use Answer::*;
-    matches!(item.answer, Refused | Reset | ResetInside | Truncated | Garbage | Malformed)
+    matches!(
+        item.answer,
+        Refused | Reset | ResetInside | Truncated | Garbage | Malformed
+    )
 }
 
 /// The kill came while a download or a call on a file was under way.
 fn interrupted(view: &View) -> bool {
-    let killed = |m: &&super::view::Moment| matches!(view.plan().script.get(m.step), Some(Step::Signal(_)));
-    let Some(moment) = view.moments.iter().find(killed) else { return false };
-    let held = view.disk.held.iter().any(|call| call.n < moment.n && call.gone.is_none());
+    let killed =
+        |m: &&super::view::Moment| matches!(view.plan().script.get(m.step), Some(Step::Signal(_)));
+    let Some(moment) = view.moments.iter().find(killed) else {
+        return false;
+    };
+    let held = view
+        .disk
+        .held
+        .iter()
+        .any(|call| call.n < moment.n && call.gone.is_none());
     moment.in_flight > 0 || held
 }
 
@@ -134,13 +175,22 @@ pub fn stays_inside(view: &View) -> Verdict {
     if !view.complete {
         return common::unfinished(view);
     }
-    let items: Vec<(usize, &Item, String)> =
-        view.plan().items.iter().enumerate().map(|(i, item)| (i, item, digest(item))).collect();
+    let items: Vec<(usize, &Item, String)> = view
+        .plan()
+        .items
+        .iter()
+        .enumerate()
+        .map(|(i, item)| (i, item, digest(item)))
+        .collect();
     for file in view.disk.outside() {
         let base = file.path.rsplit('/').next().unwrap_or_default();
         let same = |(_, item, digest): &&(usize, &Item, String)| {
             let wanted = file_names(&item.path).1;
-            let hostile = !is_plain(item) && wanted.rsplit('/').next().is_some_and(|w| w.len() > 2 && w == base);
+            let hostile = !is_plain(item)
+                && wanted
+                    .rsplit('/')
+                    .next()
+                    .is_some_and(|w| w.len() > 2 && w == base);
             hostile || (item.size > 0 && file.sha256 == Some(digest.as_str()) && !is_plain(item))
         };
         if let Some((index, ..)) = items.iter().find(same) {
@@ -168,7 +218,11 @@ pub fn stays_inside(view: &View) -> Verdict {
             return Verdict::new(Code::LostByName).fact("target", view.name(*index));
         }
     }
-    if seen == 0 { Verdict::new(Code::Untested) } else { Verdict::new(Code::StayedInside).fact("entries", seen) }
+    if seen == 0 {
+        Verdict::new(Code::Untested)
+    } else {
+        Verdict::new(Code::StayedInside).fact("entries", seen)
+    }
 }
 
 /// Hostile names have no name of a file by which they could be known: the path itself is looked for.
@@ -187,8 +241,17 @@ pub fn no_overwriting(view: &View) -> Verdict {
         return common::unfinished(view);
     }
     let mut groups: std::collections::BTreeMap<String, Vec<usize>> = Default::default();
-    for (index, item) in view.plan().items.iter().enumerate().filter(|(_, i)| is_plain(i) && is_healthy(i)) {
-        groups.entry(file_names(&item.path).1).or_default().push(index);
+    for (index, item) in view
+        .plan()
+        .items
+        .iter()
+        .enumerate()
+        .filter(|(_, i)| is_plain(i) && is_healthy(i))
+    {
+        groups
+            .entry(file_names(&item.path).1)
+            .or_default()
+            .push(index);
     }
     let stderr = view.stderr();
     let mut judged = 0;
@@ -199,7 +262,8 @@ pub fn no_overwriting(view: &View) -> Verdict {
         // The name alone tells which of them is meant to nobody: the whole path has to be there.
         let told = |item: &Item| stderr.contains(item.path.as_str());
         let lost = |&&index: &&usize| {
-            view.item(index).is_some_and(|item| !view.disk.holds(&digest(item)) && !told(item))
+            view.item(index)
+                .is_some_and(|item| !view.disk.holds(&digest(item)) && !told(item))
         };
         let lost: Vec<usize> = fetched.iter().filter(lost).copied().collect();
         if let Some(&first) = lost.first() {
@@ -214,7 +278,11 @@ pub fn no_overwriting(view: &View) -> Verdict {
                 .seen(view.disk.named_at(&view.plan().items[first]));
         }
     }
-    if judged == 0 { Verdict::new(Code::Untested) } else { Verdict::new(Code::NotOverwritten).fact("entries", judged) }
+    if judged == 0 {
+        Verdict::new(Code::Untested)
+    } else {
+        Verdict::new(Code::NotOverwritten).fact("entries", judged)
+    }
 }
 
 /// The last request for an entry.
@@ -224,7 +292,14 @@ pub(super) fn flight<'v>(view: &'v View, index: usize) -> Option<&'v Flight<'v>>
 
 pub(super) fn is_complete(flight: &Flight) -> bool {
     let how = flight.end.map(|e| e.how);
-    matches!(how, Some(How::Answered { status: 200..300, ending: Ending::Complete, .. }))
+    matches!(
+        how,
+        Some(How::Answered {
+            status: 200..300,
+            ending: Ending::Complete,
+            ..
+        })
+    )
 }
 
 #[cfg(test)]

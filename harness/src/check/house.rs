@@ -12,7 +12,12 @@ use super::view::View;
 
 /// The submission loads none of the libraries that the scenario watches for.
 pub fn avoids(view: &View) -> Verdict {
-    let libraries = view.plan().world.disk.as_ref().map_or(&[][..], |disk| &disk.loads);
+    let libraries = view
+        .plan()
+        .world
+        .disk
+        .as_ref()
+        .map_or(&[][..], |disk| &disk.loads);
     let mention = view.disk.mentions.first();
     let place = mention.map(|(_, path, line, _)| format!("{path}:{line}"));
     for (n, path) in &view.disk.loaded {
@@ -46,12 +51,18 @@ pub fn avoids(view: &View) -> Verdict {
 fn is_of(path: &str, library: &str) -> bool {
     let path = Path::new(path);
     let in_folder = path.parent().is_some_and(|folder| {
-        folder.components().any(|part| matches!(part, Component::Normal(name) if name == library))
+        folder
+            .components()
+            .any(|part| matches!(part, Component::Normal(name) if name == library))
     });
-    let installed = path.parent().and_then(Path::file_name).is_some_and(|folder| {
-        matches!(folder.to_str(), Some("site-packages" | "dist-packages"))
-    });
-    let stem = path.file_stem().and_then(|s| s.to_str()).and_then(|s| s.split('.').next());
+    let installed = path
+        .parent()
+        .and_then(Path::file_name)
+        .is_some_and(|folder| matches!(folder.to_str(), Some("site-packages" | "dist-packages")));
+    let stem = path
+        .file_stem()
+        .and_then(|s| s.to_str())
+        .and_then(|s| s.split('.').next());
     in_folder || installed && stem == Some(library)
 }
 
@@ -61,10 +72,19 @@ mod tests {
 
     #[test]
     fn a_library_is_known_by_its_folder_or_its_installed_module() {
-        assert!(is_of("/usr/lib/python3/site-packages/aiofiles/__pycache__/os.cpython-311.pyc", "aiofiles"));
+        assert!(is_of(
+            "/usr/lib/python3/site-packages/aiofiles/__pycache__/os.cpython-311.pyc",
+            "aiofiles"
+        ));
         assert!(is_of("/x/site-packages/aiofile.py", "aiofile"));
         assert!(is_of("/work/node_modules/fs-extra/index.js", "fs-extra"));
-        assert!(!is_of("/work/aiofiles.py", "aiofiles"), "a module of one's own");
-        assert!(!is_of("/x/site-packages/aiofiles_extra/__init__.py", "aiofiles"));
+        assert!(
+            !is_of("/work/aiofiles.py", "aiofiles"),
+            "a module of one's own"
+        );
+        assert!(!is_of(
+            "/x/site-packages/aiofiles_extra/__init__.py",
+            "aiofiles"
+        ));
     }
 }

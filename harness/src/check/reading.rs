@@ -4,7 +4,12 @@ use std::collections::HashMap;
 
 use super::view::{Finish, Flight, FlightEnd, How, Moment, Sockets, View};
 use crate::evidence::{Bytes, Event, Header, Record, Settled, StepOutcome, Stream};
+use crate::plan::Item;
 use crate::task::script::Step;
+use crate::task::world::Answer;
+
+/// Repetitions of one entry's request beyond which a program that doesn't end never will.
+const MOST_REPEATS: u32 = 20;
 
 /// The state of one pass over the events.
 pub(super) struct Reading<'a> {
@@ -81,22 +86,67 @@ impl<'a> Reading<'a> {
             Event::NotStarted { why } => self.view.not_started = Some((n, why)),
             Event::Connected { conn, host } => self.connected(*conn, usize::from(*host)),
             Event::Disconnected { conn, .. } => self.disconnected(*conn, n),
-            Event::Request { req, conn, host, method, target, item } => {
-                self.request(n, *req, *conn, usize::from(*host), (method, target), item.map(|i| i as usize));
+            Event::Request {
+                req,
+                conn,
+                host,
+                method,
+                target,
+                item,
+            } => {
+                self.request(
+                    n,
+                    *req,
+                    *conn,
+                    usize::from(*host),
+                    (method, target),
+                    item.map(|i| i as usize),
+                );
             }
             Event::Parked { req, .. } => {
-                if let Some(flight) = self.flying.get(req).and_then(|&i| self.view.flights.get_mut(i)) {
+                if let Some(flight) = self
+                    .flying
+                    .get(req)
+                    .and_then(|&i| self.view.flights.get_mut(i))
+                {
                     flight.parked = true;
                 }
             }
             Event::Released { .. } => self.view.released.push(n),
-            Event::Answered { req, status, bytes, ending } => {
-                self.land(*req, FlightEnd { n, how: How::Answered { status: *status, bytes: *bytes, ending: *ending } });
+            Event::Answered {
+                req,
+                status,
+                bytes,
+                ending,
+            } => {
+                self.land(
+                    *req,
+                    FlightEnd {
+                        n,
+                        how: How::Answered {
+                            status: *status,
+                            bytes: *bytes,
+                            ending: *ending,
+                        },
+                    },
+                );
             }
-            Event::Abandoned { req } => self.land(*req, FlightEnd { n, how: How::Abandoned }),
+            Event::Abandoned { req } => self.land(
+                *req,
+                FlightEnd {
+                    n,
+                    how: How::Abandoned,
+                },
+            ),
             Event::Output { stream, data } => self.output(*stream, data),
-            Event::OutputDropped { stream: Stream::Out, bytes } => self.view.out_dropped += bytes,
-            Event::OutputDropped { stream: Stream::Err, bytes } => self.view.err_dropped += bytes,
+            Event::OutputDropped {
+                stream: Stream::Out,
+                bytes,
+            } => self.view.out_dropped += bytes,
+            Event::OutputDropped {
+                stream: Stream::Err,
+                bytes,
+            } => self.view.err_dropped += bytes,
             Event::Settled(settled) => {
                 self.view.processes = self.view.processes.max(settled.processes);
                 self.settled = Some((n, settled));
@@ -108,8 +158,14 @@ impl<'a> Reading<'a> {
                 (None, None) => Finish::Unknown,
             }),
             Event::GaveUp { settled: true, .. } => self.gave_up = Some(Finish::Hang { n }),
-            Event::GaveUp { settled: false, why } => {
-                self.gave_up = Some(Finish::GaveUp { n, why: why.clone() });
+            Event::GaveUp {
+                settled: false,
+                why,
+            } => {
+                self.gave_up = Some(Finish::GaveUp {
+                    n,
+                    why: why.clone(),
+                });
             }
             Event::LimitHit { limit, count } => self.view.limits.push((limit, *count, n)),
             Event::Usage(usage) if usage.label == "end" => self.view.usage = Some(usage),
@@ -126,11 +182,46 @@ impl<'a> Reading<'a> {
         if let Some(finish) = self.gave_up.take() {
             self.view.finish = finish;
         }
+        if let Finish::GaveUp { n, .. } | Finish::Hang { n } = self.view.finish
+            && (self.view.struck("requests").is_some() || self.repeats())
+        {
+            self.view.finish = Finish::Endless { n };
+        }
         self.view
     }
 
+    /// One entry was asked for so often, and answered each time, that the program would go on for
+    /// ever: no clock is needed to say so.
+    fn repeats(&self) -> bool {
+        let items = &self.view.header.plan.items;
+        let mut answered = vec![0u32; items.len()];
+        for flight in &self.view.flights {
+            let given = flight.end.is_some_and(|e| e.how != How::Abandoned);
+            if let Some(times) = flight
+                .item
+                .filter(|_| given)
+                .and_then(|i| answered.get_mut(i))
+            {
+                *times += 1;
+            }
+        }
+        // Whoever follows a loop of redirects asks for the same address some dozens of times.
+        let honest = |item: &Item| item.answer == Answer::RedirectLoop;
+        items
+            .iter()
+            .zip(answered)
+            .any(|(item, times)| !honest(item) && times > item.listed + MOST_REPEATS)
+    }
+
     fn connected(&mut self, conn: u64, host: usize) {
-        self.conns.insert(conn, Conn { host, requests: 0, flying: 0 });
+        self.conns.insert(
+            conn,
+            Conn {
+                host,
+                requests: 0,
+                flying: 0,
+            },
+        );
         let sockets = self.host(host);
         sockets.open += 1;
         sockets.unused += 1;
@@ -143,9 +234,20 @@ impl<'a> Reading<'a> {
         if self.conns.get(&conn).is_some_and(|c| c.flying > 0) {
             let flights = &self.view.flights;
             let on_it = |&(_, &i): &(&u64, &usize)| flights[i].conn == conn;
-            let cut: Vec<u64> = self.flying.iter().filter(on_it).map(|(&req, _)| req).collect();
+            let cut: Vec<u64> = self
+                .flying
+                .iter()
+                .filter(on_it)
+                .map(|(&req, _)| req)
+                .collect();
             for req in cut {
-                self.land(req, FlightEnd { n, how: How::Abandoned });
+                self.land(
+                    req,
+                    FlightEnd {
+                        n,
+                        how: How::Abandoned,
+                    },
+                );
             }
         }
         if let Some(conn) = self.conns.remove(&conn) {
@@ -156,9 +258,21 @@ impl<'a> Reading<'a> {
         }
     }
 
-    fn request(&mut self, n: u64, req: u64, conn: u64, host: usize, head: (&'a str, &'a str), item: Option<usize>) {
+    fn request(
+        &mut self,
+        n: u64,
+        req: u64,
+        conn: u64,
+        host: usize,
+        head: (&'a str, &'a str),
+        item: Option<usize>,
+    ) {
         let (method, target) = head;
-        let known = self.conns.entry(conn).or_insert(Conn { host, requests: 0, flying: 0 });
+        let known = self.conns.entry(conn).or_insert(Conn {
+            host,
+            requests: 0,
+            flying: 0,
+        });
         let (reused, idle, host) = (known.requests > 0, known.flying == 0, known.host);
         known.requests += 1;
         known.flying += 1;
@@ -168,17 +282,28 @@ impl<'a> Reading<'a> {
         self.flying.insert(req, self.view.flights.len());
         let level = u32::try_from(self.flying.len()).unwrap_or(u32::MAX);
         self.view.most = self.view.most.max(level);
-        self.view.flights.push(Flight { conn, method, target, item, begin: n, level, reused, parked: false, end: None });
-        if let Some(asked) = item {
-            if let Some(expected) = self.expected.get_mut(asked).filter(|e| **e) {
-                *expected = false;
-                self.left -= 1;
-            }
+        self.view.flights.push(Flight {
+            conn,
+            method,
+            target,
+            item,
+            begin: n,
+            level,
+            reused,
+            parked: false,
+            end: None,
+        });
+        let expected = item.and_then(|asked| self.expected.get_mut(asked));
+        if let Some(expected) = expected.filter(|e| **e) {
+            *expected = false;
+            self.left -= 1;
         }
     }
 
     fn land(&mut self, req: u64, end: FlightEnd) {
-        let Some(index) = self.flying.remove(&req) else { return };
+        let Some(index) = self.flying.remove(&req) else {
+            return;
+        };
         let flight = &mut self.view.flights[index];
         flight.end = Some(end);
         if let Some(conn) = self.conns.get_mut(&flight.conn) {
@@ -227,8 +352,17 @@ impl<'a> Reading<'a> {
         });
         let waits_for_exit = matches!(self.view.header.plan.script.get(step), Some(Step::Exit));
         if waits_for_exit && outcome == StepOutcome::Stuck {
-            let sure = self.view.moments.last().and_then(|m| m.settled).is_some_and(|(_, s)| self.view.sure(s));
-            self.finish(if sure { Finish::Hang { n } } else { Finish::Quiet { n } });
+            let sure = self
+                .view
+                .moments
+                .last()
+                .and_then(|m| m.settled)
+                .is_some_and(|(_, s)| self.view.sure(s));
+            self.finish(if sure {
+                Finish::Hang { n }
+            } else {
+                Finish::Quiet { n }
+            });
         }
         if outcome != StepOutcome::GaveUp {
             // The run went on: a step that gave up was not its end.

@@ -50,21 +50,54 @@ pub struct FileSeen<'a> {
 impl<'a> DiskSeen<'a> {
     pub(super) fn take(&mut self, n: u64, event: &'a Event) {
         match event {
-            Event::Held { call, op, path, main_thread, .. } => {
-                self.held.push(HeldCall { n, call: *call, op, path, main_thread: *main_thread, gone: None });
+            Event::Held {
+                call,
+                op,
+                path,
+                main_thread,
+                ..
+            } => {
+                self.held.push(HeldCall {
+                    n,
+                    call: *call,
+                    op,
+                    path,
+                    main_thread: *main_thread,
+                    gone: None,
+                });
             }
             Event::LetGo { call, errno } => {
                 if let Some(held) = self.held.iter_mut().rev().find(|held| held.call == *call) {
                     held.gone = Some((n, *errno));
                 }
             }
-            Event::Calls { write, open, fsync, rename } => self.calls = Some([*write, *open, *fsync, *rename]),
-            Event::File { path, kind, size, sha256 } => {
+            Event::Calls {
+                write,
+                open,
+                fsync,
+                rename,
+            } => self.calls = Some([*write, *open, *fsync, *rename]),
+            Event::File {
+                path,
+                kind,
+                size,
+                sha256,
+            } => {
                 let sha256 = sha256.as_deref();
-                self.files.push(FileSeen { n, path, kind: *kind, size: *size, sha256 });
+                self.files.push(FileSeen {
+                    n,
+                    path,
+                    kind: *kind,
+                    size: *size,
+                    sha256,
+                });
             }
             Event::Loaded { path } => self.loaded.push((n, path)),
-            Event::Mention { path, line, library } => self.mentions.push((n, path, *line, library)),
+            Event::Mention {
+                path,
+                line,
+                library,
+            } => self.mentions.push((n, path, *line, library)),
             _ => {}
         }
     }
@@ -111,7 +144,9 @@ impl FileSeen<'_> {
 pub fn is_plain(item: &Item) -> bool {
     let (raw, plain) = file_names(&item.path);
     let good = |name: &str| {
-        !matches!(name, "" | "." | "..") && !name.contains(['/', '\0']) && name.len() <= LONGEST_NAME
+        !matches!(name, "" | "." | "..")
+            && !name.contains(['/', '\0'])
+            && name.len() <= LONGEST_NAME
     };
     good(&raw) && good(&plain)
 }
@@ -123,8 +158,13 @@ pub fn own_names<'v>(view: &View<'v>) -> Vec<(usize, &'v Item)> {
     for item in items {
         *times.entry(file_names(&item.path).1).or_insert(0) += 1;
     }
-    let own = |item: &Item| is_plain(item) && item.listed == 1 && times[&file_names(&item.path).1] == 1;
-    items.iter().enumerate().filter(|(_, item)| own(item)).collect()
+    let own =
+        |item: &Item| is_plain(item) && item.listed == 1 && times[&file_names(&item.path).1] == 1;
+    items
+        .iter()
+        .enumerate()
+        .filter(|(_, item)| own(item))
+        .collect()
 }
 
 /// Whether the world answers in full with a 2xx status.
@@ -143,5 +183,8 @@ pub fn speaks_of(text: &str, item: &Item) -> bool {
     let long = |name: &&String| name.len() >= 8;
     whole.iter().any(|w| text.contains(w.as_str()))
         || (without_query.len() >= 8 && text.contains(without_query))
-        || names.iter().filter(long).any(|name| text.contains(name.as_str()))
+        || names
+            .iter()
+            .filter(long)
+            .any(|name| text.contains(name.as_str()))
 }

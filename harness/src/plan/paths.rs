@@ -84,10 +84,14 @@ mod tests {
     #[test]
     fn paths_are_distinct_and_so_are_names_of_files() {
         for kind in [Paths::Pages, Paths::Files, Paths::Same, Paths::Hostile] {
-            let paths: HashSet<_> = (0..200).map(|i| path(kind, i, i as u64 * 7, 1, i)).collect();
+            let paths: HashSet<_> = (0..200)
+                .map(|i| path(kind, i, i as u64 * 7, 1, i))
+                .collect();
             assert_eq!(paths.len(), 200, "{kind:?}");
         }
-        let names: HashSet<_> = (0..200).map(|i| file_names(&path(Paths::Files, i, i as u64, 1, i))).collect();
+        let names: HashSet<_> = (0..200)
+            .map(|i| file_names(&path(Paths::Files, i, i as u64, 1, i)))
+            .collect();
         assert_eq!(names.len(), 200);
     }
 
@@ -103,7 +107,9 @@ mod tests {
 
     #[test]
     fn a_handful_of_hostile_ones_has_all_forms() {
-        let all: Vec<_> = (0..5).map(|i| file_names(&path(Paths::Hostile, i, 0, 0xab, i)).1).collect();
+        let all: Vec<_> = (0..5)
+            .map(|i| file_names(&path(Paths::Hostile, i, 0, 0xab, i)).1)
+            .collect();
         assert!(all[0].starts_with("../"), "{all:?}");
         assert!(all[1].starts_with("/etc/"), "{all:?}");
         assert_eq!(all[2], "..");

@@ -396,11 +396,15 @@ scenarios:
             &["24:9 scenarios[0].checks[0].points: key `points` stands twice"],
         );
         check("'{urls}']", "'{urls}'", &["7:"]);
-        check("schema: 1\n", "schema: 1\n\tx: 2\n", &["1:9 schema: while scanning a plain scalar, found a tab"]);
+        check(
+            "schema: 1\n",
+            "schema: 1\n\tx: 2\n",
+            &["1:9 : while scanning a plain scalar, found a tab"],
+        );
         check(
             "1KiB..4KiB",
             "4KiB..1KiB",
-            &["12:35 scenarios[0].world.origin.size: `4KiB..1KiB` is not a size"],
+            &["12:41 scenarios[0].world.origin.size: `4KiB..1KiB` is not a size"],
         );
     }
 

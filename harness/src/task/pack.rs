@@ -460,7 +460,10 @@ mod tests {
             error.contains("no anchor `limits`") && error.contains("did you mean `limit`?"),
             "{error}"
         );
-        assert!(error.contains("task.yaml:13:91: scenarios[0].checks[0].link: "), "{error}");
+        assert!(
+            error.contains("task.yaml:13:91: scenarios[0].checks[0].link: "),
+            "{error}"
+        );
     }
 
     #[test]

@@ -46,8 +46,16 @@ struct Entry {
 impl Shelf {
     /// Remembers what is in the work folder now. `folder` is the output folder's name in it.
     pub fn new(work: OwnedFd, folder: &str) -> Shelf {
-        let mut shelf = Shelf { work, folder: folder.to_owned(), before: HashMap::new() };
-        shelf.before = shelf.beside().into_iter().map(|e| (e.path, mark(&e.stat))).collect();
+        let mut shelf = Shelf {
+            work,
+            folder: folder.to_owned(),
+            before: HashMap::new(),
+        };
+        shelf.before = shelf
+            .beside()
+            .into_iter()
+            .map(|e| (e.path, mark(&e.stat)))
+            .collect();
         shelf
     }
 
@@ -69,8 +77,21 @@ impl Shelf {
             Err(rustix::io::Errno::NOENT) => {}
             // A link or a file in its place is no folder: said as what it is.
             Err(rustix::io::Errno::LOOP | rustix::io::Errno::NOTDIR) => {
-                let stat = rustix::fs::statat(&self.work, self.folder.as_str(), AtFlags::SYMLINK_NOFOLLOW)?;
-                record(recorder, self.work.as_fd(), "", &Entry { path: self.folder.clone(), stat }, &mut 0);
+                let stat = rustix::fs::statat(
+                    &self.work,
+                    self.folder.as_str(),
+                    AtFlags::SYMLINK_NOFOLLOW,
+                )?;
+                record(
+                    recorder,
+                    self.work.as_fd(),
+                    "",
+                    &Entry {
+                        path: self.folder.clone(),
+                        stat,
+                    },
+                    &mut 0,
+                );
             }
             Err(error) => return Err(error.into()),
         }
@@ -88,11 +109,16 @@ impl Shelf {
         if libraries.is_empty() {
             return;
         }
-        let source = |e: &&Entry| kind(&e.stat) == FileKind::Regular && e.stat.st_size <= LONGEST_SOURCE;
+        let source =
+            |e: &&Entry| kind(&e.stat) == FileKind::Regular && e.stat.st_size <= LONGEST_SOURCE;
         for entry in self.beside().iter().filter(source).take(MOST_SOURCES) {
-            let Ok(bytes) = read(self.work.as_fd(), &entry.path, LONGEST_SOURCE as u64) else { continue };
+            let Ok(bytes) = read(self.work.as_fd(), &entry.path, LONGEST_SOURCE as u64) else {
+                continue;
+            };
             // What isn't text is no source.
-            let Ok(text) = String::from_utf8(bytes) else { continue };
+            let Ok(text) = String::from_utf8(bytes) else {
+                continue;
+            };
             for library in libraries {
                 if let Some(at) = text.lines().position(|line| names(line, library)) {
                     recorder.record(Event::Mention {
@@ -109,13 +135,25 @@ impl Shelf {
     fn beside(&self) -> Vec<Entry> {
         let mut entries = Vec::new();
         let other = |path: &str| path != self.folder;
-        walk(self.work.as_fd(), "", DEEPEST_BESIDE, MOST_BESIDE, &mut entries, &other);
+        walk(
+            self.work.as_fd(),
+            "",
+            DEEPEST_BESIDE,
+            MOST_BESIDE,
+            &mut entries,
+            &other,
+        );
         entries
     }
 }
 
 fn mark(stat: &Stat) -> Mark {
-    (stat.st_ino, stat.st_size as u64, stat.st_mtime, stat.st_mtime_nsec)
+    (
+        stat.st_ino,
+        stat.st_size as u64,
+        stat.st_mtime,
+        stat.st_mtime_nsec,
+    )
 }
 
 fn kind(stat: &Stat) -> FileKind {
@@ -137,23 +175,43 @@ fn walk(
     wanted: &dyn Fn(&str) -> bool,
 ) {
     let here = if path.is_empty() { "." } else { path };
-    let Ok(folder) = open(root, here, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC) else { return };
-    let Ok(entries) = rustix::fs::Dir::read_from(&folder) else { return };
+    let Ok(folder) = open(
+        root,
+        here,
+        OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
+    ) else {
+        return;
+    };
+    let Ok(entries) = rustix::fs::Dir::read_from(&folder) else {
+        return;
+    };
     let names = entries.flatten().map(|e| e.file_name().to_owned());
-    let mut names: Vec<_> = names.filter(|name| !matches!(name.as_bytes(), b"." | b"..")).take(most).collect();
+    let mut names: Vec<_> = names
+        .filter(|name| !matches!(name.as_bytes(), b"." | b".."))
+        .take(most)
+        .collect();
     names.sort();
     for name in names {
         if into.len() >= most {
             return;
         }
-        let Ok(stat) = rustix::fs::statat(&folder, &name, AtFlags::SYMLINK_NOFOLLOW) else { continue };
+        let Ok(stat) = rustix::fs::statat(&folder, &name, AtFlags::SYMLINK_NOFOLLOW) else {
+            continue;
+        };
         let name = name.to_string_lossy();
-        let path = if path.is_empty() { name.into_owned() } else { format!("{path}/{name}") };
+        let path = if path.is_empty() {
+            name.into_owned()
+        } else {
+            format!("{path}/{name}")
+        };
         if !wanted(&path) {
             continue;
         }
         let enter = kind(&stat) == FileKind::Folder && depth > 1;
-        into.push(Entry { path: path.clone(), stat });
+        into.push(Entry {
+            path: path.clone(),
+            stat,
+        });
         if enter {
             walk(root, &path, depth - 1, most, into, wanted);
         }
@@ -169,7 +227,12 @@ fn record(recorder: &Recorder, root: BorrowedFd<'_>, before: &str, entry: &Entry
         sha256 = digest(root, &entry.path, size).ok();
     }
     let path = format!("{before}{}", entry.path);
-    recorder.record(Event::File { path, kind, size, sha256 });
+    recorder.record(Event::File {
+        path,
+        kind,
+        size,
+        sha256,
+    });
 }
 
 /// Whether a line of a source has this name in it as a word.
@@ -183,16 +246,26 @@ fn names(line: &str, library: &str) -> bool {
 /// The bytes of a regular file, which are no more than `most`.
 fn read(root: BorrowedFd<'_>, path: &str, most: u64) -> io::Result<Vec<u8>> {
     use std::io::Read;
-    let file = open(root, path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC)?;
+    let file = open(
+        root,
+        path,
+        OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC,
+    )?;
     let mut bytes = Vec::new();
-    std::fs::File::from(file).take(most).read_to_end(&mut bytes)?;
+    std::fs::File::from(file)
+        .take(most)
+        .read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
 /// SHA-256 of a regular file of this size, in lower-case hexadecimal.
 fn digest(root: BorrowedFd<'_>, path: &str, size: u64) -> io::Result<String> {
     // Not to be kept waiting by a pipe that took the file's place meanwhile.
-    let file = open(root, path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC)?;
+    let file = open(
+        root,
+        path,
+        OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC,
+    )?;
     let stat = rustix::fs::fstat(&file)?;
     if kind(&stat) != FileKind::Regular || stat.st_size as u64 != size {
         return Err(io::ErrorKind::InvalidData.into());
@@ -214,7 +287,11 @@ fn digest(root: BorrowedFd<'_>, path: &str, size: u64) -> io::Result<String> {
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hash
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect())
 }
 
 /// Opens something beneath a folder; no link is followed anywhere on the way.
@@ -241,8 +318,15 @@ mod tests {
         let seen = Rc::new(RefCell::new(Vec::new()));
         let keep = seen.clone();
         recorder.observe(move |record| {
-            if let Event::File { path, kind, size, sha256 } = &record.event {
-                keep.borrow_mut().push((path.clone(), *kind, *size, sha256.clone()));
+            if let Event::File {
+                path,
+                kind,
+                size,
+                sha256,
+            } = &record.event
+            {
+                keep.borrow_mut()
+                    .push((path.clone(), *kind, *size, sha256.clone()));
             }
         });
         shelf.report(&recorder).unwrap();
@@ -257,7 +341,14 @@ mod tests {
         fs::create_dir_all(out.join("sub")).unwrap();
         fs::write(out.join("sub/a"), "abc").unwrap();
         symlink("/etc/passwd", out.join("link")).unwrap();
-        rustix::fs::mknodat(rustix::fs::CWD, out.join("pipe"), FileType::Fifo, Mode::from_raw_mode(0o644), 0).unwrap();
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            out.join("pipe"),
+            FileType::Fifo,
+            Mode::from_raw_mode(0o644),
+            0,
+        )
+        .unwrap();
         let seen = report(&shelf);
         let kinds: Vec<_> = seen.iter().map(|s| (s.0.as_str(), s.1)).collect();
         assert_eq!(
@@ -300,7 +391,10 @@ mod tests {
         let work = tempfile::tempdir().unwrap();
         let shelf = shelf(work.path());
         symlink("/etc", work.path().join("out")).unwrap();
-        assert_eq!(report(&shelf), [("out".to_owned(), FileKind::Link, 4, None)]);
+        assert_eq!(
+            report(&shelf),
+            [("out".to_owned(), FileKind::Link, 4, None)]
+        );
     }
 
     #[test]

@@ -109,7 +109,13 @@ impl Disk {
         loop {
             // Receiving blocks where nothing is there, whatever the descriptor's flags.
             let mut one = [PollFd::new(self.fd.get_ref(), PollFlags::IN)];
-            match poll(&mut one, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })) {
+            match poll(
+                &mut one,
+                Some(&Timespec {
+                    tv_sec: 0,
+                    tv_nsec: 0,
+                }),
+            ) {
                 Err(rustix::io::Errno::INTR) => continue,
                 polled => polled?,
             };
@@ -125,7 +131,10 @@ impl Disk {
     }
 
     fn take(&self, call: &Call) -> io::Result<()> {
-        let caller = Caller { proc: self.proc.as_fd(), tid: call.tid };
+        let caller = Caller {
+            proc: self.proc.as_fd(),
+            tid: call.tid,
+        };
         let touch = touch(caller, call);
         // What was read of a caller that is gone may be somebody else's.
         if !notify::is_valid(self.fd.get_ref().as_fd(), call.id)? {
@@ -150,7 +159,9 @@ impl Disk {
             return self.answer(call.id, Answer::Continue);
         }
         let number = self.next.replace(self.next.get() + 1);
-        let Act::Op(op) = op else { return self.answer(call.id, Answer::Continue) };
+        let Act::Op(op) = op else {
+            return self.answer(call.id, Answer::Continue);
+        };
         self.recorder.record(Event::Held {
             call: number,
             op: op.as_str().to_owned(),
@@ -160,11 +171,20 @@ impl Disk {
         });
         match fate {
             Fate::Fail(errno) => {
-                self.recorder.record(Event::LetGo { call: number, errno: Some(errno) });
+                self.recorder.record(Event::LetGo {
+                    call: number,
+                    errno: Some(errno),
+                });
                 self.answer(call.id, Answer::Fail(errno))
             }
             _ => {
-                self.held.borrow_mut().insert(number, Held { id: call.id, tid: call.tid });
+                self.held.borrow_mut().insert(
+                    number,
+                    Held {
+                        id: call.id,
+                        tid: call.tid,
+                    },
+                );
                 Ok(())
             }
         }
@@ -184,7 +204,9 @@ impl Disk {
     /// Records a file that is opened for reading, once.
     fn load(&self, caller: Caller<'_>, path: PathBuf) {
         let mut loaded = self.loaded.borrow_mut();
-        let kernels = ["/proc", "/sys", "/dev"].iter().any(|of| path.starts_with(of));
+        let kernels = ["/proc", "/sys", "/dev"]
+            .iter()
+            .any(|of| path.starts_with(of));
         if kernels || loaded.len() >= MOST_LOADS || loaded.contains(&path) {
             return;
         }
@@ -192,7 +214,9 @@ impl Disk {
         let place = format!("{}/root{}", caller.tid, path.display());
         let there = rustix::fs::statat(&self.proc, place, rustix::fs::AtFlags::SYMLINK_NOFOLLOW);
         if there.is_ok() {
-            self.recorder.record(Event::Loaded { path: path.display().to_string() });
+            self.recorder.record(Event::Loaded {
+                path: path.display().to_string(),
+            });
             loaded.insert(path);
         }
     }
@@ -221,8 +245,13 @@ impl Disk {
         }
         let mut gone = 0;
         while count.is_none_or(|count| gone < count) {
-            let Some((number, held)) = self.held.borrow_mut().pop_first() else { break };
-            self.recorder.record(Event::LetGo { call: number, errno: None });
+            let Some((number, held)) = self.held.borrow_mut().pop_first() else {
+                break;
+            };
+            self.recorder.record(Event::LetGo {
+                call: number,
+                errno: None,
+            });
             self.answer(held.id, Answer::Continue)?;
             gone += 1;
         }
@@ -235,7 +264,12 @@ impl Disk {
     /// Records how many calls on files of the folder there were in all.
     pub fn report(&self) {
         let [write, open, fsync, rename] = self.counts.get();
-        self.recorder.record(Event::Calls { write, open, fsync, rename });
+        self.recorder.record(Event::Calls {
+            write,
+            open,
+            fsync,
+            rename,
+        });
     }
 }
 

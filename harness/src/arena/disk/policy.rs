@@ -59,7 +59,11 @@ impl Policy {
             Some(hold) => Some(Holding {
                 ops: hold.ops.clone(),
                 from: plan.amount(&hold.from)?,
-                left: hold.count.as_ref().map(|count| plan.amount(count)).transpose()?,
+                left: hold
+                    .count
+                    .as_ref()
+                    .map(|count| plan.amount(count))
+                    .transpose()?,
                 seen: 0,
             }),
             None => None,
@@ -140,14 +144,26 @@ mod tests {
     const OPEN: Act = Act::Op(Op::Open);
 
     fn holding(from: u64, left: Option<u64>) -> Policy {
-        Policy { hold: Some(Holding { ops: vec![Op::Write], from, left, seen: 0 }), fail: None }
+        Policy {
+            hold: Some(Holding {
+                ops: vec![Op::Write],
+                from,
+                left,
+                seen: 0,
+            }),
+            fail: None,
+        }
     }
 
     #[test]
     fn calls_are_held_from_the_nth_on_and_only_so_many() {
         let mut policy = holding(2, Some(1));
         assert_eq!(policy.judge(WRITE, "a"), Fate::Pass);
-        assert_eq!(policy.judge(OPEN, "b"), Fate::Pass, "another kind of call doesn't count");
+        assert_eq!(
+            policy.judge(OPEN, "b"),
+            Fate::Pass,
+            "another kind of call doesn't count"
+        );
         assert_eq!(policy.judge(WRITE, "b"), Fate::Hold);
         assert_eq!(policy.judge(WRITE, "c"), Fate::Pass);
     }
@@ -163,12 +179,29 @@ mod tests {
 
     #[test]
     fn a_failing_file_fails_until_it_is_begun_anew() {
-        let fail = Failing { ops: vec![Op::Write], nth: 2, errno: 28, seen: 0, broken: HashSet::new() };
-        let mut policy = Policy { hold: None, fail: Some(fail) };
+        let fail = Failing {
+            ops: vec![Op::Write],
+            nth: 2,
+            errno: 28,
+            seen: 0,
+            broken: HashSet::new(),
+        };
+        let mut policy = Policy {
+            hold: None,
+            fail: Some(fail),
+        };
         assert_eq!(policy.judge(WRITE, "a"), Fate::Pass);
         assert_eq!(policy.judge(WRITE, "b"), Fate::Fail(28));
-        assert_eq!(policy.judge(WRITE, "b"), Fate::Fail(28), "trying again doesn't help");
-        assert_eq!(policy.judge(WRITE, "a"), Fate::Pass, "another file is whole");
+        assert_eq!(
+            policy.judge(WRITE, "b"),
+            Fate::Fail(28),
+            "trying again doesn't help"
+        );
+        assert_eq!(
+            policy.judge(WRITE, "a"),
+            Fate::Pass,
+            "another file is whole"
+        );
         assert_eq!(policy.judge(OPEN, "b"), Fate::Pass);
         assert_eq!(policy.judge(WRITE, "b"), Fate::Pass);
     }

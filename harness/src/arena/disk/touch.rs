@@ -150,10 +150,20 @@ impl Caller<'_> {
 fn read_memory(tid: u32, address: u64, into: &mut [u8]) -> Option<usize> {
     let len = into.len();
     let mut local = [IoSliceMut::new(into)];
-    let remote = libc::iovec { iov_base: address as *mut libc::c_void, iov_len: len };
+    let remote = libc::iovec {
+        iov_base: address as *mut libc::c_void,
+        iov_len: len,
+    };
     // Safety: one local buffer of the length given, which lives throughout; the other side is only read.
     let got = unsafe {
-        libc::process_vm_readv(tid as libc::pid_t, local.as_mut_ptr().cast(), 1, &raw const remote, 1, 0)
+        libc::process_vm_readv(
+            tid as libc::pid_t,
+            local.as_mut_ptr().cast(),
+            1,
+            &raw const remote,
+            1,
+            0,
+        )
     };
     usize::try_from(got).ok().filter(|&got| got > 0)
 }
@@ -186,37 +196,67 @@ mod tests {
     }
 
     fn call(number: libc::c_long, arguments: [u64; 6]) -> Call {
-        Call { id: 0, tid: 0, number, arguments }
+        Call {
+            id: 0,
+            tid: 0,
+            number,
+            arguments,
+        }
     }
 
     #[test]
     fn paths_in_memory_are_joined_to_their_folder() {
         let (proc, tid) = me();
-        let caller = Caller { proc: proc.as_fd(), tid };
+        let caller = Caller {
+            proc: proc.as_fd(),
+            tid,
+        };
         let dir = tempfile::tempdir().unwrap();
         let real = dir.path().canonicalize().unwrap();
         let folder = std::fs::File::open(&real).unwrap();
         let fd = std::os::fd::AsRawFd::as_raw_fd(&folder) as u64;
         let name = c"sub/../a\xc3\xa9.jpg";
         let flags = (libc::O_CREAT | libc::O_WRONLY) as u64;
-        let seen = touch(caller, &call(libc::SYS_openat, [fd, name.as_ptr() as u64, flags, 0, 0, 0]));
-        assert_eq!(seen, Some(Touch::Change(Act::Op(Op::Open), real.join("aé.jpg"))));
-        let seen = touch(caller, &call(libc::SYS_openat, [fd, c"/etc/./x".as_ptr() as u64, 0, 0, 0, 0]));
+        let seen = touch(
+            caller,
+            &call(libc::SYS_openat, [fd, name.as_ptr() as u64, flags, 0, 0, 0]),
+        );
+        assert_eq!(
+            seen,
+            Some(Touch::Change(Act::Op(Op::Open), real.join("aé.jpg")))
+        );
+        let seen = touch(
+            caller,
+            &call(
+                libc::SYS_openat,
+                [fd, c"/etc/./x".as_ptr() as u64, 0, 0, 0, 0],
+            ),
+        );
         assert_eq!(seen, Some(Touch::Read("/etc/x".into())));
     }
 
     #[test]
     fn descriptors_are_files_or_nothing() {
         let (proc, tid) = me();
-        let caller = Caller { proc: proc.as_fd(), tid };
+        let caller = Caller {
+            proc: proc.as_fd(),
+            tid,
+        };
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().canonicalize().unwrap().join("x");
         let file = std::fs::File::create(&path).unwrap();
         let fd = std::os::fd::AsRawFd::as_raw_fd(&file) as u64;
         let write = |fd| touch(caller, &call(libc::SYS_write, [fd, 0, 0, 0, 0, 0]));
-        assert_eq!(write(fd), Some(Touch::Change(Act::Op(Op::Write), path.clone())));
+        assert_eq!(
+            write(fd),
+            Some(Touch::Change(Act::Op(Op::Write), path.clone()))
+        );
         std::fs::remove_file(&path).unwrap();
-        assert_eq!(write(fd), Some(Touch::Change(Act::Op(Op::Write), path)), "a removed file still has its name");
+        assert_eq!(
+            write(fd),
+            Some(Touch::Change(Act::Op(Op::Write), path)),
+            "a removed file still has its name"
+        );
         let (read, _write) = std::io::pipe().unwrap();
         assert_eq!(write(std::os::fd::AsRawFd::as_raw_fd(&read) as u64), None);
         assert_eq!(write(u64::MAX), None, "no descriptor at all");
@@ -225,8 +265,14 @@ mod tests {
     #[test]
     fn a_bad_address_is_no_path() {
         let (proc, tid) = me();
-        let caller = Caller { proc: proc.as_fd(), tid };
-        assert_eq!(touch(caller, &call(libc::SYS_mkdirat, [0, 8, 0, 0, 0, 0])), None);
+        let caller = Caller {
+            proc: proc.as_fd(),
+            tid,
+        };
+        assert_eq!(
+            touch(caller, &call(libc::SYS_mkdirat, [0, 8, 0, 0, 0, 0])),
+            None
+        );
         assert!(caller.is_main() || tid != rustix::thread::gettid().as_raw_nonzero().get() as u32);
     }
 }

@@ -26,10 +26,17 @@ pub(super) fn speaks_of_it(rule: &Rule) -> bool {
 impl Flaws {
     pub(super) fn disk(&mut self, at: &Path, task: &Task, scenario: &Scenario) {
         let Some(disk) = &scenario.world.disk else {
-            let wants = task.run.iter().any(|e| names_in(e).any(|name| name == "out"));
+            let wants = task
+                .run
+                .iter()
+                .any(|e| names_in(e).any(|name| name == "out"));
             if wants && !gives(scenario, "out") {
                 let mend = "add `world: { disk: {} }`, or a parameter `out`";
-                self.help(at, "the command line has `{out}`, but this world has no output folder", mend);
+                self.help(
+                    at,
+                    "the command line has `{out}`, but this world has no output folder",
+                    mend,
+                );
             }
             return;
         };
@@ -69,22 +76,37 @@ impl Flaws {
     /// A rule about the disk: the world must have what it is about.
     pub(super) fn disk_rule(&mut self, at: &Path, scenario: &Scenario, rule: &Rule) {
         let Some(disk) = &scenario.world.disk else {
-            self.help(at, "this world has no output folder", "add `world: { disk: {} }`");
+            self.help(
+                at,
+                "this world has no output folder",
+                "add `world: { disk: {} }`",
+            );
             return;
         };
         let (there, mend) = match rule {
             Rule::GoesOn(_) | Rule::Backlog(_) => (disk.hold.is_some(), "hold: { ops: [write] }"),
-            Rule::ReportsDiskErrors(_) => (disk.fail.is_some(), "fail: { ops: [write], errno: ENOSPC }"),
+            Rule::ReportsDiskErrors(_) => {
+                (disk.fail.is_some(), "fail: { ops: [write], errno: ENOSPC }")
+            }
             Rule::Avoids(_) => (!disk.loads.is_empty(), "loads: [library]"),
             _ => return,
         };
         if !there {
-            self.help(at, "the disk of this world does nothing that could be judged here", format!("add `{mend}` to it"));
+            self.help(
+                at,
+                "the disk of this world does nothing that could be judged here",
+                format!("add `{mend}` to it"),
+            );
         }
     }
 
     fn holds_calls(&mut self, at: &Path, scenario: &Scenario) {
-        if scenario.world.disk.as_ref().is_none_or(|disk| disk.hold.is_none()) {
+        if scenario
+            .world
+            .disk
+            .as_ref()
+            .is_none_or(|disk| disk.hold.is_none())
+        {
             let mend = "add `world: { disk: { hold: { ops: [write] } } }`";
             self.help(at, "the disk of this world holds no calls", mend);
         }
