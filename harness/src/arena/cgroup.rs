@@ -30,7 +30,10 @@ pub enum Place {
     /// A folder of version 2 under which memory and pids are to be had.
     Two(PathBuf),
     /// Folders of version 1: of the memory and of the pids controller. One may be missing.
-    One { memory: Option<PathBuf>, pids: Option<PathBuf> },
+    One {
+        memory: Option<PathBuf>,
+        pids: Option<PathBuf>,
+    },
 }
 
 /// A group of one run. Dropping it ends what is still in it and removes it.
@@ -59,8 +62,10 @@ impl Place {
     /// # Errors
     /// Why there is none, in words.
     pub fn find() -> Result<Place, String> {
-        let own = fs::read_to_string("/proc/self/cgroup").map_err(|e| format!("/proc/self/cgroup: {e}"))?;
-        let mounts = fs::read_to_string("/proc/self/mountinfo").map_err(|e| format!("mountinfo: {e}"))?;
+        let own = fs::read_to_string("/proc/self/cgroup")
+            .map_err(|e| format!("/proc/self/cgroup: {e}"))?;
+        let mounts =
+            fs::read_to_string("/proc/self/mountinfo").map_err(|e| format!("mountinfo: {e}"))?;
         let place = match two(&own, &mounts) {
             Ok(folder) => Place::Two(folder),
             Err(why) => one(&own, &mounts).ok_or(why)?,
@@ -74,7 +79,9 @@ impl Place {
     fn folders(&self) -> Vec<&Path> {
         match self {
             Place::Two(folder) => vec![folder],
-            Place::One { memory, pids } => memory.iter().chain(pids).map(PathBuf::as_path).collect(),
+            Place::One { memory, pids } => {
+                memory.iter().chain(pids).map(PathBuf::as_path).collect()
+            }
         }
     }
 
@@ -102,7 +109,9 @@ impl Place {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let pid = std::process::id();
         let name = format!("{PREFIX}{pid}-{}-{number}", start_time(pid).unwrap_or(0));
-        let mut group = Group { folders: Vec::new() };
+        let mut group = Group {
+            folders: Vec::new(),
+        };
         for folder in self.folders() {
             let folder = folder.join(&name);
             fs::create_dir(&folder)?;
@@ -141,7 +150,11 @@ impl Group {
     }
 
     fn set(&self, file: &str, value: &str) -> io::Result<()> {
-        let path = self.folders.iter().map(|folder| folder.join(file)).find(|path| path.exists());
+        let path = self
+            .folders
+            .iter()
+            .map(|folder| folder.join(file))
+            .find(|path| path.exists());
         fs::write(path.ok_or(io::ErrorKind::NotFound)?, value)
     }
 
@@ -153,15 +166,28 @@ impl Group {
 
 /// Reads the accounts of a group by its folders, as an arena does that was only told of them.
 pub fn account(folders: &[PathBuf]) -> Account {
-    let read = |file: &str| folders.iter().find_map(|folder| fs::read_to_string(folder.join(file)).ok());
+    let read = |file: &str| {
+        folders
+            .iter()
+            .find_map(|folder| fs::read_to_string(folder.join(file)).ok())
+    };
     let number = |file: &str| read(file)?.trim().parse::<u64>().ok();
     let entry = |file: &str, key: &str| {
         let text = read(file)?;
-        text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' ')?.trim().parse::<u64>().ok())
+        text.lines().find_map(|line| {
+            line.strip_prefix(key)?
+                .strip_prefix(' ')?
+                .trim()
+                .parse::<u64>()
+                .ok()
+        })
     };
     Account {
-        peak_kib: number("memory.peak").or_else(|| number("memory.max_usage_in_bytes")).map(|bytes| bytes >> 10),
-        oom_kills: entry("memory.events", "oom_kill").or_else(|| entry("memory.oom_control", "oom_kill")),
+        peak_kib: number("memory.peak")
+            .or_else(|| number("memory.max_usage_in_bytes"))
+            .map(|bytes| bytes >> 10),
+        oom_kills: entry("memory.events", "oom_kill")
+            .or_else(|| entry("memory.oom_control", "oom_kill")),
         refused_forks: entry("pids.events", "max"),
     }
 }
@@ -180,7 +206,8 @@ fn remove(folder: &Path) -> io::Result<()> {
     let give_up = Instant::now() + Duration::from_secs(2);
     loop {
         match fs::remove_dir(folder) {
-            Err(error) if error.raw_os_error() == Some(libc::EBUSY) && Instant::now() < give_up => {}
+            Err(error) if error.raw_os_error() == Some(libc::EBUSY) && Instant::now() < give_up => {
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             done => return done,
         }
@@ -200,7 +227,12 @@ fn remove(folder: &Path) -> io::Result<()> {
 /// Removes the groups of harness processes that are no more.
 fn sweep(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        if entry.file_name().to_str().and_then(owner).is_some_and(|(pid, start)| start_time(pid) != Some(start)) {
+        if entry
+            .file_name()
+            .to_str()
+            .and_then(owner)
+            .is_some_and(|(pid, start)| start_time(pid) != Some(start))
+        {
             let _ = remove(&entry.path());
         }
     }
@@ -225,24 +257,35 @@ fn start_time(pid: u32) -> Option<u64> {
 fn folder(mounts: &str, own: &str, wanted: impl Fn(&str, &str) -> bool) -> Option<PathBuf> {
     mounts.lines().find_map(|line| {
         let (left, right) = line.split_once(" - ")?;
-        let (left, right): (Vec<&str>, Vec<&str>) = (left.split(' ').collect(), right.split(' ').collect());
+        let (left, right): (Vec<&str>, Vec<&str>) =
+            (left.split(' ').collect(), right.split(' ').collect());
         if !wanted(right.first()?, right.get(2)?) {
             return None;
         }
         // In a container the mount shows only a part of the tree, our own among it.
-        let below = Path::new(own).strip_prefix(left.get(3)?).ok().unwrap_or(Path::new(""));
+        let below = Path::new(own)
+            .strip_prefix(left.get(3)?)
+            .ok()
+            .unwrap_or(Path::new(""));
         Some(Path::new(left.get(4)?).join(below))
     })
 }
 
 /// A place of version 2: our own group or the one above it, where both controllers can be given on.
 fn two(own: &str, mounts: &str) -> Result<PathBuf, String> {
-    let path = own.lines().find_map(|line| line.strip_prefix("0::")).ok_or("no control groups of version 2")?;
+    let path = own
+        .lines()
+        .find_map(|line| line.strip_prefix("0::"))
+        .ok_or("no control groups of version 2")?;
     let mine = folder(mounts, path, |kind, _| kind == "cgroup2").ok_or("no mount of version 2")?;
     let mut why = String::new();
     for place in [Some(mine.as_path()), mine.parent()].into_iter().flatten() {
         let read = |file: &str| fs::read_to_string(place.join(file)).unwrap_or_default();
-        let has = |list: &str| ["memory", "pids"].iter().all(|name| list.split_whitespace().any(|c| c == *name));
+        let has = |list: &str| {
+            ["memory", "pids"]
+                .iter()
+                .all(|name| list.split_whitespace().any(|c| c == *name))
+        };
         if !has(&read("cgroup.controllers")) {
             why = format!("{} has no memory and pids controllers", place.display());
             continue;
@@ -266,14 +309,22 @@ fn one(own: &str, mounts: &str) -> Option<Place> {
         let path = own.lines().find_map(|line| {
             let mut fields = line.splitn(3, ':').skip(1);
             let names = fields.next()?;
-            names.split(',').any(|name| name == controller).then_some(fields.next()?)
+            names
+                .split(',')
+                .any(|name| name == controller)
+                .then_some(fields.next()?)
         })?;
         let options = |options: &str| options.split(',').any(|option| option == controller);
-        let folder = folder(mounts, path, |kind, super_options| kind == "cgroup" && options(super_options))?;
+        let folder = folder(mounts, path, |kind, super_options| {
+            kind == "cgroup" && options(super_options)
+        })?;
         rustix::fs::access(&folder, rustix::fs::Access::WRITE_OK).ok()?;
         // A read-only mount passes the check of modes that root is spared.
         let statvfs = rustix::fs::statvfs(&folder).ok()?;
-        (!statvfs.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY)).then_some(folder)
+        (!statvfs
+            .f_flag
+            .contains(rustix::fs::StatVfsMountFlags::RDONLY))
+        .then_some(folder)
     };
     let (memory, pids) = (find("memory"), find("pids"));
     (memory.is_some() || pids.is_some()).then_some(Place::One { memory, pids })
@@ -286,7 +337,12 @@ mod tests {
     #[test]
     fn names_tell_their_owner() {
         assert_eq!(owner("gradus-12-345-0"), Some((12, 345)));
-        for name in ["gradus-12-345", "gradus-12-345-0-1", "gradus-x-1-2", "user.slice"] {
+        for name in [
+            "gradus-12-345",
+            "gradus-12-345-0-1",
+            "gradus-x-1-2",
+            "user.slice",
+        ] {
             assert_eq!(owner(name), None, "{name}");
         }
         let me = std::process::id();
@@ -298,9 +354,14 @@ mod tests {
     fn our_own_folder_is_found_below_a_mount() {
         let mounts = "30 1 0:26 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n\
                       31 1 0:27 /docker/x /cg rw shared:4 - cgroup2 cgroup2 rw,nsdelegate\n";
-        let v1 = folder(mounts, "/a/b", |kind, options| kind == "cgroup" && options.contains("memory"));
+        let v1 = folder(mounts, "/a/b", |kind, options| {
+            kind == "cgroup" && options.contains("memory")
+        });
         assert_eq!(v1, Some("/sys/fs/cgroup/memory/a/b".into()));
-        assert_eq!(folder(mounts, "/docker/x/y", |kind, _| kind == "cgroup2"), Some("/cg/y".into()));
+        assert_eq!(
+            folder(mounts, "/docker/x/y", |kind, _| kind == "cgroup2"),
+            Some("/cg/y".into())
+        );
         assert_eq!(folder(mounts, "/", |kind, _| kind == "cgroup3"), None);
     }
 
@@ -308,11 +369,19 @@ mod tests {
     fn a_group_is_made_limited_and_removed() {
         // Not every host gives control groups; `doctor` says whether this one does.
         let Ok(place) = Place::find() else { return };
-        let Ok(group) = place.make(&Bounds { memory_mib: 64, processes: 5 }) else { return };
+        let Ok(group) = place.make(&Bounds {
+            memory_mib: 64,
+            processes: 5,
+        }) else {
+            return;
+        };
         let folders = group.folders().to_vec();
         assert!(folders.iter().all(|folder| folder.is_dir()));
         if place.processes().is_some() {
-            let limits: Vec<_> = folders.iter().flat_map(|f| fs::read_to_string(f.join("pids.max"))).collect();
+            let limits: Vec<_> = folders
+                .iter()
+                .flat_map(|f| fs::read_to_string(f.join("pids.max")))
+                .collect();
             assert_eq!(limits, ["6\n"]);
             assert_eq!(group.account().refused_forks, Some(0));
         }

@@ -69,7 +69,13 @@ static CATCH: extern "C" fn() = {
 };
 
 fn perform(order: &Order) -> Result<Outcome, Box<Outcome>> {
-    let failed = |error: String, blamed| Box::new(Outcome { error: Some(error), blamed, ..Outcome::default() });
+    let failed = |error: String, blamed| {
+        Box::new(Outcome {
+            error: Some(error),
+            blamed,
+            ..Outcome::default()
+        })
+    };
     let sealed = seal(&order.config).map_err(|e| failed(e.to_string(), false))?;
     let launch = Launch {
         argv: order.argv.clone(),
@@ -77,9 +83,13 @@ fn perform(order: &Order) -> Result<Outcome, Box<Outcome>> {
         gate: order.gate,
         ..Launch::default()
     };
-    let mut program = spawn(&sealed, &launch).map_err(|e| failed(e.to_string(), e.is_submission()))?;
+    let mut program =
+        spawn(&sealed, &launch).map_err(|e| failed(e.to_string(), e.is_submission()))?;
     program.stdin = None;
-    let mut outcome = Outcome { facilities: sealed.facilities.clone(), ..Outcome::default() };
+    let mut outcome = Outcome {
+        facilities: sealed.facilities.clone(),
+        ..Outcome::default()
+    };
     if let Some(word) = &order.kill_after {
         outcome.out = read_until(&program.stdout, word);
         // The test may look at the program now, or end us, before it lets go of our standard input.
@@ -114,11 +124,22 @@ fn perform(order: &Order) -> Result<Outcome, Box<Outcome>> {
 fn wait(program: &Program, answer: Held, held: &mut u32) {
     use rustix::event::{PollFd, PollFlags, poll};
     let mut fds = vec![PollFd::new(&program.status, PollFlags::IN)];
-    fds.extend(program.notify.as_ref().map(|fd| PollFd::new(fd, PollFlags::IN)));
+    fds.extend(
+        program
+            .notify
+            .as_ref()
+            .map(|fd| PollFd::new(fd, PollFlags::IN)),
+    );
     poll(&mut fds, None).unwrap();
-    let called = fds.get(1).is_some_and(|fd| fd.revents().contains(PollFlags::IN));
-    let Some(listener) = program.notify.as_ref().filter(|_| called) else { return };
-    let Some(call) = notify::receive(listener.as_fd()).unwrap() else { return };
+    let called = fds
+        .get(1)
+        .is_some_and(|fd| fd.revents().contains(PollFlags::IN));
+    let Some(listener) = program.notify.as_ref().filter(|_| called) else {
+        return;
+    };
+    let Some(call) = notify::receive(listener.as_fd()).unwrap() else {
+        return;
+    };
     assert!(notify::is_valid(listener.as_fd(), call.id).unwrap());
     *held += 1;
     let answer = match answer {
@@ -174,8 +195,19 @@ impl Drill {
         };
         let argv = argv.iter().map(|s| s.to_string()).collect();
         let (limits, gate, answer) = (Limits::default(), Gate::Open, Held::LetGo);
-        let order = Order { config, argv, limits, gate, answer, kill_after: None };
-        Drill { order, dir, as_user: None }
+        let order = Order {
+            config,
+            argv,
+            limits,
+            gate,
+            answer,
+            kill_after: None,
+        };
+        Drill {
+            order,
+            dir,
+            as_user: None,
+        }
     }
 
     /// As an ordinary user would run it. Changes nothing when we are one already.
@@ -221,7 +253,12 @@ impl Drill {
         let mut child = self.start(Stdio::inherit());
         drop(child.stdin.take());
         let mut text = String::new();
-        child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
+        child
+            .stdout
+            .take()
+            .unwrap()
+            .read_to_string(&mut text)
+            .unwrap();
         assert!(child.wait().unwrap().success(), "{text}");
         serde_json::from_str(&text).unwrap()
     }
@@ -261,6 +298,12 @@ impl Drill {
             command.uid(id).gid(id);
         }
         let order = serde_json::to_string(&self.order).unwrap();
-        command.env(ORDER, order).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stderr).spawn().unwrap()
+        command
+            .env(ORDER, order)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(stderr)
+            .spawn()
+            .unwrap()
     }
 }

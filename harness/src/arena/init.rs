@@ -55,7 +55,13 @@ fn mount_proc() -> io::Result<()> {
     let flags = libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC;
     // Safety: C strings.
     let ret = unsafe {
-        libc::mount(c"proc".as_ptr(), c"proc".as_ptr(), c"proc".as_ptr(), flags, std::ptr::null())
+        libc::mount(
+            c"proc".as_ptr(),
+            c"proc".as_ptr(),
+            c"proc".as_ptr(),
+            flags,
+            std::ptr::null(),
+        )
     };
     sys::check(ret.into()).map(drop)
 }
@@ -91,7 +97,10 @@ fn serve(main: libc::pid_t, start: &Start) -> ! {
             match pid {
                 pid if pid == main => ended = Some((status, usage)),
                 pid if pid > 0 => {
-                    let wire = Wire { pid: pid as u32, ..Wire::new(Kind::Orphan, status as u32, 0) };
+                    let wire = Wire {
+                        pid: pid as u32,
+                        ..Wire::new(Kind::Orphan, status as u32, 0)
+                    };
                     // Orphans may be many and the arena busy: then they go unmentioned.
                     program::send(start.status, &wire, libc::MSG_DONTWAIT);
                 }
@@ -138,7 +147,11 @@ fn child_signals() -> RawFd {
 
 /// Sleeps until a child ended or the arena let go. True for the latter.
 fn wait_for_change(children: RawFd, status: RawFd) -> bool {
-    let poll = |fd, events| libc::pollfd { fd, events, revents: 0 };
+    let poll = |fd, events| libc::pollfd {
+        fd,
+        events,
+        revents: 0,
+    };
     let mut both = [poll(children, libc::POLLIN), poll(status, libc::POLLRDHUP)];
     let timeout = if children < 0 { 10 } else { -1 };
     // Safety: the array and the buffer are valid for the calls.
@@ -200,13 +213,17 @@ fn end_children() {
 fn each_process(mut each: impl FnMut(libc::pid_t)) {
     // Safety: a C string.
     let folder = unsafe {
-        libc::open(c"/proc".as_ptr(), libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC)
+        libc::open(
+            c"/proc".as_ptr(),
+            libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC,
+        )
     };
     let mut buffer = [0u64; 512];
     loop {
         let bytes = size_of_val(&buffer);
         // Safety: the kernel fills at most `bytes` with `linux_dirent64` records.
-        let filled = unsafe { libc::syscall(libc::SYS_getdents64, folder, buffer.as_mut_ptr(), bytes) };
+        let filled =
+            unsafe { libc::syscall(libc::SYS_getdents64, folder, buffer.as_mut_ptr(), bytes) };
         if filled <= 0 {
             break;
         }
@@ -215,8 +232,15 @@ fn each_process(mut each: impl FnMut(libc::pid_t)) {
             // Safety: `at` is the start of a record that lies wholly within what was filled; its name
             // is a C string at a fixed offset.
             let (length, name) = unsafe {
-                let record = buffer.as_ptr().cast::<u8>().add(at).cast::<libc::dirent64>();
-                ((*record).d_reclen, CStr::from_ptr((&raw const (*record).d_name).cast()))
+                let record = buffer
+                    .as_ptr()
+                    .cast::<u8>()
+                    .add(at)
+                    .cast::<libc::dirent64>();
+                (
+                    (*record).d_reclen,
+                    CStr::from_ptr((&raw const (*record).d_name).cast()),
+                )
             };
             if let Some(pid) = number(name.to_bytes()) {
                 each(pid);
@@ -234,9 +258,16 @@ fn each_child(mut each: impl FnMut(libc::pid_t)) {
     let mut used = 0;
     // Safety: a C string, and a buffer with its length. What doesn't fit is left for the next round.
     unsafe {
-        let file = libc::open(c"/proc/thread-self/children".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC);
+        let file = libc::open(
+            c"/proc/thread-self/children".as_ptr(),
+            libc::O_RDONLY | libc::O_CLOEXEC,
+        );
         while used < buffer.len() {
-            let got = libc::read(file, buffer.as_mut_ptr().add(used).cast(), buffer.len() - used);
+            let got = libc::read(
+                file,
+                buffer.as_mut_ptr().add(used).cast(),
+                buffer.len() - used,
+            );
             if got <= 0 {
                 break;
             }
@@ -244,8 +275,15 @@ fn each_child(mut each: impl FnMut(libc::pid_t)) {
         }
         libc::close(file);
     }
-    let whole = if used == buffer.len() { buffer.iter().rposition(|b| *b == b' ').unwrap_or(0) } else { used };
-    buffer[..whole].split(|byte| *byte == b' ').filter_map(number).for_each(&mut each);
+    let whole = if used == buffer.len() {
+        buffer.iter().rposition(|b| *b == b' ').unwrap_or(0)
+    } else {
+        used
+    };
+    buffer[..whole]
+        .split(|byte| *byte == b' ')
+        .filter_map(number)
+        .for_each(&mut each);
 }
 
 fn number(digits: &[u8]) -> Option<libc::pid_t> {
@@ -253,7 +291,9 @@ fn number(digits: &[u8]) -> Option<libc::pid_t> {
     if digits.is_empty() {
         return None;
     }
-    digits.iter().try_fold(0, |n: libc::pid_t, b| n.checked_mul(10)?.checked_add(digit(b)?))
+    digits.iter().try_fold(0, |n: libc::pid_t, b| {
+        n.checked_mul(10)?.checked_add(digit(b)?)
+    })
 }
 
 fn exit() -> ! {

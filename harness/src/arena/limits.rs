@@ -46,7 +46,10 @@ pub(super) struct Prepared {
 impl Prepared {
     /// `own_user`: nobody else's processes count against the program's.
     pub(super) fn new(limits: &Limits, own_user: bool) -> Prepared {
-        let mut prepared = Prepared { pairs: [(0, 0); 5], used: 0 };
+        let mut prepared = Prepared {
+            pairs: [(0, 0); 5],
+            used: 0,
+        };
         prepared.add(libc::RLIMIT_CORE, Some(0));
         prepared.add(libc::RLIMIT_NOFILE, limits.descriptors);
         prepared.add(libc::RLIMIT_NPROC, limits.processes.filter(|_| own_user));
@@ -67,10 +70,16 @@ impl Prepared {
         for &(resource, value) in &self.pairs[..self.used] {
             // Safety: the structure is valid for both calls.
             unsafe {
-                let mut now = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+                let mut now = libc::rlimit {
+                    rlim_cur: 0,
+                    rlim_max: 0,
+                };
                 libc::getrlimit(resource, &raw mut now);
                 let value = value.min(now.rlim_max);
-                let wanted = libc::rlimit { rlim_cur: value, rlim_max: value };
+                let wanted = libc::rlimit {
+                    rlim_cur: value,
+                    rlim_max: value,
+                };
                 libc::setrlimit(resource, &raw const wanted);
             }
         }
@@ -83,14 +92,17 @@ pub(super) fn processors(count: u32) -> Option<libc::cpu_set_t> {
     unsafe {
         let mut now: libc::cpu_set_t = std::mem::zeroed();
         let mut few: libc::cpu_set_t = std::mem::zeroed();
-        super::sys::check(libc::sched_getaffinity(0, size_of_val(&now), &raw mut now).into()).ok()?;
+        super::sys::check(libc::sched_getaffinity(0, size_of_val(&now), &raw mut now).into())
+            .ok()?;
         let mine = (0..libc::CPU_SETSIZE as usize).filter(|&cpu| libc::CPU_ISSET(cpu, &now));
         let mine: Vec<usize> = mine.collect();
         let wanted = (count as usize).max(1);
         if wanted >= mine.len() {
             return None;
         }
-        mine.iter().take(wanted).for_each(|&cpu| libc::CPU_SET(cpu, &mut few));
+        mine.iter()
+            .take(wanted)
+            .for_each(|&cpu| libc::CPU_SET(cpu, &mut few));
         Some(few)
     }
 }

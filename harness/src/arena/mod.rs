@@ -15,6 +15,7 @@ pub mod limits;
 pub mod notify;
 pub mod probe;
 mod program;
+mod refusal;
 mod root;
 pub mod seal;
 pub mod spawn;

@@ -36,7 +36,13 @@ pub enum Answer {
 pub fn is_pending(listener: BorrowedFd) -> io::Result<bool> {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     let mut one = [PollFd::new(&listener, PollFlags::IN)];
-    poll(&mut one, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))?;
+    poll(
+        &mut one,
+        Some(&Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        }),
+    )?;
     Ok(one[0].revents().contains(PollFlags::IN))
 }
 
@@ -63,20 +69,43 @@ pub fn answer(listener: BorrowedFd, id: u64, answer: Answer) -> io::Result<bool>
         Answer::Fail(errno) => (0, -errno, 0),
         Answer::Return(value) => (value, 0, 0),
     };
-    let mut response = libc::seccomp_notif_resp { id, val, error, flags };
-    gone(ioctl(listener, libc::SECCOMP_IOCTL_NOTIF_SEND, &raw mut response))
+    let mut response = libc::seccomp_notif_resp {
+        id,
+        val,
+        error,
+        flags,
+    };
+    gone(ioctl(
+        listener,
+        libc::SECCOMP_IOCTL_NOTIF_SEND,
+        &raw mut response,
+    ))
 }
 
 /// The call still waits: what was read of its thread meanwhile belongs to it.
 pub fn is_valid(listener: BorrowedFd, mut id: u64) -> io::Result<bool> {
-    gone(ioctl(listener, libc::SECCOMP_IOCTL_NOTIF_ID_VALID, &raw mut id))
+    gone(ioctl(
+        listener,
+        libc::SECCOMP_IOCTL_NOTIF_ID_VALID,
+        &raw mut id,
+    ))
 }
 
 /// Gives the caller a descriptor of ours as the result of its call (an open), as number `at` if
 /// given, close-on-exec if `cloexec`. False when the caller is gone. Linux 5.14.
-pub fn give(listener: BorrowedFd, id: u64, fd: BorrowedFd, at: Option<u32>, cloexec: bool) -> io::Result<bool> {
+pub fn give(
+    listener: BorrowedFd,
+    id: u64,
+    fd: BorrowedFd,
+    at: Option<u32>,
+    cloexec: bool,
+) -> io::Result<bool> {
     const SEND: u32 = 1 << 1;
-    let set = if at.is_some() { libc::SECCOMP_ADDFD_FLAG_SETFD as u32 } else { 0 };
+    let set = if at.is_some() {
+        libc::SECCOMP_ADDFD_FLAG_SETFD as u32
+    } else {
+        0
+    };
     let mut request = libc::seccomp_notif_addfd {
         id,
         flags: SEND | set,
@@ -84,7 +113,11 @@ pub fn give(listener: BorrowedFd, id: u64, fd: BorrowedFd, at: Option<u32>, cloe
         newfd: at.unwrap_or(0),
         newfd_flags: if cloexec { libc::O_CLOEXEC as u32 } else { 0 },
     };
-    gone(ioctl(listener, libc::SECCOMP_IOCTL_NOTIF_ADDFD, &raw mut request))
+    gone(ioctl(
+        listener,
+        libc::SECCOMP_IOCTL_NOTIF_ADDFD,
+        &raw mut request,
+    ))
 }
 
 fn gone(result: io::Result<()>) -> io::Result<bool> {

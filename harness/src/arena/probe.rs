@@ -2,15 +2,15 @@
 //! Nothing here changes the caller: whatever needs trying is tried in a child.
 
 use std::fs;
-use std::io::{self, Read};
-use std::os::fd::AsRawFd;
-use std::os::unix::net::UnixStream;
-use std::time::Duration;
+use std::io;
 
 use serde::{Deserialize, Serialize};
 
 use super::{cgroup, sys, wall};
 use crate::evidence::Tier;
+
+mod trial;
+use trial::trial;
 
 /// One facility.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,9 +41,19 @@ pub fn probe() -> Host {
     let namespaces = namespaces();
     let (notify, filter) = (notify(), filter());
     let mut facts = vec![kernel(), user(), namespaces, filter, notify];
-    facts.extend([landlock(), groups(), tracing(), children(), slices(), processors(), descriptors()]);
+    facts.extend([
+        landlock(),
+        groups(),
+        tracing(),
+        children(),
+        slices(),
+        processors(),
+        descriptors(),
+    ]);
     let has = |name: &str| facts.iter().any(|fact| fact.name == name && fact.ok);
-    let looks = ["tracing", "children", "schedstat"].iter().all(|name| has(name));
+    let looks = ["tracing", "children", "schedstat"]
+        .iter()
+        .all(|name| has(name));
     let best_tier = match (has("seccomp") && looks, has("namespaces")) {
         (true, true) => Tier::Full,
         (true, false) => Tier::Reduced,
@@ -54,20 +64,38 @@ pub fn probe() -> Host {
 
 fn fact(name: &str, ok: bool, value: impl Into<String>, why: &str, mend: &str) -> Fact {
     let mend = if ok { String::new() } else { mend.to_owned() };
-    Fact { name: name.to_owned(), ok, value: value.into(), why: why.to_owned(), mend }
+    Fact {
+        name: name.to_owned(),
+        ok,
+        value: value.into(),
+        why: why.to_owned(),
+        mend,
+    }
 }
 
 fn kernel() -> Fact {
     let release = read("/proc/sys/kernel/osrelease");
-    let mut numbers = release.split(['.', '-']).map_while(|part| part.parse::<u32>().ok());
+    let mut numbers = release
+        .split(['.', '-'])
+        .map_while(|part| part.parse::<u32>().ok());
     let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
     let why = "mounts and held calls need Linux 5.19 or later";
-    fact("kernel", version >= (5, 19), release, why, "upgrade the kernel; an older one gives a weaker tier")
+    fact(
+        "kernel",
+        version >= (5, 19),
+        release,
+        why,
+        "upgrade the kernel; an older one gives a weaker tier",
+    )
 }
 
 fn user() -> Fact {
     let id = rustix::process::geteuid().as_raw();
-    let value = if id == 0 { "root: each run gets a user of its own".to_owned() } else { format!("user {id}") };
+    let value = if id == 0 {
+        "root: each run gets a user of its own".to_owned()
+    } else {
+        format!("user {id}")
+    };
     fact("user", true, value, "who runs the submissions", "")
 }
 
@@ -82,17 +110,33 @@ const STEPS: &[(&str, &str)] = &[
 ];
 
 fn namespaces() -> Fact {
-    let result = trial(namespace_trial);
-    let why = "the whole arena: private loopback and ports, read-only root, every process ended at once";
+    let result = trial(trial::namespaces);
+    let why =
+        "the whole arena: private loopback and ports, read-only root, every process ended at once";
     match result {
-        Ok((0, _)) => fact("namespaces", true, "user, mount, pid, net, ipc, uts", why, ""),
+        Ok((0, _)) => fact(
+            "namespaces",
+            true,
+            "user, mount, pid, net, ipc, uts",
+            why,
+            "",
+        ),
         Ok((step, errno)) => {
-            let (what, purpose) = STEPS.get(step as usize - 1).copied().unwrap_or(("a step", "start"));
+            let (what, purpose) = STEPS
+                .get(step as usize - 1)
+                .copied()
+                .unwrap_or(("a step", "start"));
             let error = io::Error::from_raw_os_error(errno);
             let value = format!("{what} refused ({error}): a program can't {purpose}");
             fact("namespaces", false, value, why, &namespace_mend())
         }
-        Err(error) => fact("namespaces", false, error.to_string(), why, "check the process limit (`ulimit -u`)"),
+        Err(error) => fact(
+            "namespaces",
+            false,
+            error.to_string(),
+            why,
+            "check the process limit (`ulimit -u`)",
+        ),
     }
 }
 
@@ -121,87 +165,10 @@ fn namespace_mend() -> String {
 }
 
 fn in_container() -> bool {
-    ["/.dockerenv", "/run/.containerenv"].iter().any(|path| fs::exists(path).unwrap_or(false))
+    ["/.dockerenv", "/run/.containerenv"]
+        .iter()
+        .any(|path| fs::exists(path).unwrap_or(false))
         || read("/proc/1/environ").contains("container=")
-}
-
-/// The arena's own steps, in small. Gives the number of the step that failed and its errno.
-/// Runs in a child: allocates nothing.
-fn namespace_trial() -> (i32, i32) {
-    // Safety: C strings and plain numbers, in a process of its own.
-    unsafe {
-        let (uid, gid) = (libc::geteuid(), libc::getegid());
-        if uid == 0 {
-            // As an arena does: what root may by itself says nothing about its runs' users.
-            if sys::become_user_with_namespaces(65_533).is_err() {
-                return (1, sys::errno());
-            }
-            let _ = sys::prctl(libc::PR_SET_DUMPABLE, 1);
-        }
-        let all = libc::CLONE_NEWUSER | libc::CLONE_NEWNS | libc::CLONE_NEWNET | libc::CLONE_NEWIPC
-            | libc::CLONE_NEWUTS | libc::CLONE_NEWPID;
-        if libc::syscall(libc::SYS_unshare, all) != 0 {
-            return (1, sys::errno());
-        }
-        let _ = sys::write_file(c"/proc/self/setgroups", b"deny");
-        let (uid, gid) = if uid == 0 { (65_533, 65_533) } else { (uid, gid) };
-        for (file, id) in [(c"/proc/self/uid_map", uid), (c"/proc/self/gid_map", gid)] {
-            let mut line = *b"1000            1\n";
-            digits(id, &mut line[5..15]);
-            if sys::write_file(file, &line).is_err() {
-                return (2, sys::errno());
-            }
-        }
-        let none = std::ptr::null::<libc::c_char>();
-        let private = libc::MS_REC | libc::MS_PRIVATE;
-        libc::mount(none, c"/".as_ptr(), none, private, none.cast());
-        let place = c"/dev".as_ptr();
-        if libc::mount(c"tmpfs".as_ptr(), place, c"tmpfs".as_ptr(), libc::MS_NOSUID, none.cast()) != 0
-            || libc::chdir(place) != 0
-            || libc::mkdir(c"proc".as_ptr(), 0o755) != 0
-        {
-            return (3, sys::errno());
-        }
-        let here = libc::open(c".".as_ptr(), libc::O_RDONLY | libc::O_DIRECTORY);
-        let here = std::os::fd::BorrowedFd::borrow_raw(here);
-        if sys::mount_setattr(here, false, libc::MOUNT_ATTR_NODEV).is_err() {
-            return (4, sys::errno());
-        }
-        // The new process namespace is that of children only, and a /proc belongs to one of it.
-        match sys::clone(0) {
-            Ok(None) => libc::_exit(if fresh_proc() { 0 } else { sys::errno() }),
-            Ok(Some((child, _))) => {
-                let mut status = 0;
-                libc::waitpid(child, &raw mut status, 0);
-                if libc::WEXITSTATUS(status) != 0 {
-                    return (5, libc::WEXITSTATUS(status));
-                }
-            }
-            Err(_) => return (5, sys::errno()),
-        }
-        if libc::syscall(libc::SYS_pivot_root, c".".as_ptr(), c".".as_ptr()) != 0 {
-            return (6, sys::errno());
-        }
-    }
-    (0, 0)
-}
-
-/// Safety: as its only caller's.
-unsafe fn fresh_proc() -> bool {
-    let flags = libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC;
-    let proc = c"proc".as_ptr();
-    unsafe { libc::mount(proc, proc, proc, flags, std::ptr::null()) == 0 }
-}
-
-/// Writes a number at the end of blanks.
-fn digits(mut number: u32, field: &mut [u8]) {
-    for place in field.iter_mut().rev() {
-        *place = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            break;
-        }
-    }
 }
 
 fn filter() -> Fact {
@@ -216,21 +183,47 @@ fn filter() -> Fact {
         }
     });
     let why = "the syscall filter: io_uring and the administration of the host are out of reach";
-    tried("seccomp", result, "filters", why, "the kernel lacks CONFIG_SECCOMP_FILTER, or a container forbids seccomp(2)")
+    tried(
+        "seccomp",
+        result,
+        "filters",
+        why,
+        "the kernel lacks CONFIG_SECCOMP_FILTER, or a container forbids seccomp(2)",
+    )
 }
 
 fn notify() -> Fact {
-    let code = super::filter::Filter { gate: super::filter::Gate::Files, deny_trace: false }.assemble();
+    let code = super::filter::Filter {
+        gate: super::filter::Gate::Files,
+        deny_trace: false,
+    }
+    .assemble();
     let result = trial(|| {
         let _ = sys::prctl(libc::PR_SET_NO_NEW_PRIVS, 1);
         match super::filter::install(&code, true) {
             Ok(Some(listener)) => {
                 // Flags that the kernel knows are refused for want of the call, not for being unknown.
                 // Linux 5.14 for the descriptor that answers a call in the same step.
-                let mut request = libc::seccomp_notif_addfd { id: 1, flags: 1 << 1, srcfd: 0, newfd: 0, newfd_flags: 0 };
+                let mut request = libc::seccomp_notif_addfd {
+                    id: 1,
+                    flags: 1 << 1,
+                    srcfd: 0,
+                    newfd: 0,
+                    newfd_flags: 0,
+                };
                 // Safety: the structure belongs to the request.
-                unsafe { libc::ioctl(listener, libc::SECCOMP_IOCTL_NOTIF_ADDFD as _, &raw mut request) };
-                if sys::errno() == libc::EINVAL { (2, libc::EINVAL) } else { (0, 0) }
+                unsafe {
+                    libc::ioctl(
+                        listener,
+                        libc::SECCOMP_IOCTL_NOTIF_ADDFD as _,
+                        &raw mut request,
+                    )
+                };
+                if sys::errno() == libc::EINVAL {
+                    (2, libc::EINVAL)
+                } else {
+                    (0, 0)
+                }
             }
             Ok(None) => (1, libc::EIO),
             Err(_) => (1, sys::errno()),
@@ -244,7 +237,13 @@ fn notify() -> Fact {
 fn tried(name: &str, result: io::Result<(i32, i32)>, value: &str, why: &str, mend: &str) -> Fact {
     match result {
         Ok((0, _)) => fact(name, true, value, why, ""),
-        Ok((_, errno)) => fact(name, false, io::Error::from_raw_os_error(errno).to_string(), why, mend),
+        Ok((_, errno)) => fact(
+            name,
+            false,
+            io::Error::from_raw_os_error(errno).to_string(),
+            why,
+            mend,
+        ),
         Err(error) => fact(name, false, error.to_string(), why, mend),
     }
 }
@@ -254,7 +253,8 @@ fn landlock() -> Fact {
     match wall::version() {
         Some(version) => fact("landlock", true, format!("version {version}"), why, ""),
         None => {
-            let mend = "add `landlock` to the kernel's `lsm=` list (needs CONFIG_SECURITY_LANDLOCK)";
+            let mend =
+                "add `landlock` to the kernel's `lsm=` list (needs CONFIG_SECURITY_LANDLOCK)";
             fact("landlock", false, "none", why, mend)
         }
     }
@@ -267,8 +267,18 @@ fn groups() -> Fact {
     match cgroup::Place::find() {
         Ok(place) => {
             let part = |name: &str, how: Option<&str>| format!("{name}: {}", how.unwrap_or("none"));
-            let value = format!("{}, {}", part("memory", place.memory()), part("processes", place.processes()));
-            fact("cgroups", place.memory().is_some() && place.processes().is_some(), value, why, mend)
+            let value = format!(
+                "{}, {}",
+                part("memory", place.memory()),
+                part("processes", place.processes())
+            );
+            fact(
+                "cgroups",
+                place.memory().is_some() && place.processes().is_some(),
+                value,
+                why,
+                mend,
+            )
         }
         Err(reason) => fact("cgroups", false, reason, why, mend),
     }
@@ -287,26 +297,52 @@ fn tracing() -> Fact {
         (true, "") => "allowed".to_owned(),
         (true, scope) => format!("yama scope {scope}"),
     };
-    let mend = if readable { "`sudo sysctl -w kernel.yama.ptrace_scope=1`" } else { "a kernel with CONFIG_HAVE_ARCH_TRACEHOOK" };
+    let mend = if readable {
+        "`sudo sysctl -w kernel.yama.ptrace_scope=1`"
+    } else {
+        "a kernel with CONFIG_HAVE_ARCH_TRACEHOOK"
+    };
     fact("tracing", ok, value, why, mend)
 }
 
 fn children() -> Fact {
     let ok = fs::exists("/proc/thread-self/children").unwrap_or(false);
     let why = "finds every process of the tree";
-    fact("children", ok, if ok { "listed" } else { "not listed" }, why, "a kernel with CONFIG_PROC_CHILDREN")
+    fact(
+        "children",
+        ok,
+        if ok { "listed" } else { "not listed" },
+        why,
+        "a kernel with CONFIG_PROC_CHILDREN",
+    )
 }
 
 fn slices() -> Fact {
     let text = read("/proc/self/schedstat");
-    let ok = text.split(' ').nth(2).and_then(|n| n.parse::<u64>().ok()).is_some_and(|n| n > 0);
+    let ok = text
+        .split(' ')
+        .nth(2)
+        .and_then(|n| n.parse::<u64>().ok())
+        .is_some_and(|n| n > 0);
     let why = "tells whether a thread has run since the last look";
-    fact("schedstat", ok, if ok { "counted" } else { "not counted" }, why, "a kernel with CONFIG_SCHED_INFO")
+    fact(
+        "schedstat",
+        ok,
+        if ok { "counted" } else { "not counted" },
+        why,
+        "a kernel with CONFIG_SCHED_INFO",
+    )
 }
 
 fn processors() -> Fact {
     let count = std::thread::available_parallelism().map_or(1, usize::from);
-    fact("processors", true, count.to_string(), "what runs side by side", "")
+    fact(
+        "processors",
+        true,
+        count.to_string(),
+        "what runs side by side",
+        "",
+    )
 }
 
 fn descriptors() -> Fact {
@@ -314,37 +350,20 @@ fn descriptors() -> Fact {
     let ok = limit.is_none_or(|limit| limit >= 8192);
     let value = limit.map_or("unlimited".to_owned(), |limit| limit.to_string());
     let mend = "raise the hard limit: `ulimit -Hn 8192`, in /etc/security/limits.conf, or docker's `--ulimit nofile=20000`";
-    fact("descriptors", ok, value, "exercises with many connections; 20,000 for ten thousand clients", mend)
-}
-
-/// Runs `steps` in a child and gives its two numbers. The child may make only async-signal-safe calls.
-fn trial(steps: impl FnOnce() -> (i32, i32)) -> io::Result<(i32, i32)> {
-    let (mut from, to) = UnixStream::pair()?;
-    let mask = sys::block_signals();
-    // Safety: the child keeps to plain calls, and ends by `_exit`.
-    let cloned = unsafe { sys::clone(0) };
-    if let Ok(None) = cloned {
-        let (step, errno) = steps();
-        let numbers = [step, errno];
-        // Not by `write`, which the trial's own filter may hold. Safety: a buffer with its length.
-        unsafe {
-            libc::send(to.as_raw_fd(), numbers.as_ptr().cast(), size_of_val(&numbers), libc::MSG_NOSIGNAL);
-            libc::_exit(0);
-        }
-    }
-    sys::restore_signals(mask);
-    let Some((_, child)) = cloned? else { return Err(io::ErrorKind::Other.into()) };
-    drop(to);
-    let mut bytes = [0u8; 8];
-    let read = from.read_exact(&mut bytes);
-    super::tree::wait_end(&child, Duration::from_secs(10))?;
-    read?;
-    let number = |at: usize| i32::from_ne_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
-    Ok((number(0), number(4)))
+    fact(
+        "descriptors",
+        ok,
+        value,
+        "exercises with many connections; 20,000 for ten thousand clients",
+        mend,
+    )
 }
 
 fn read(path: &str) -> String {
-    fs::read_to_string(path).unwrap_or_default().trim().to_owned()
+    fs::read_to_string(path)
+        .unwrap_or_default()
+        .trim()
+        .to_owned()
 }
 
 #[cfg(test)]
@@ -365,22 +384,20 @@ mod tests {
     fn probing_changes_nothing_here() {
         let state = || {
             let status = fs::read_to_string("/proc/thread-self/status").unwrap();
-            let keep = |line: &&str| ["Uid", "Seccomp", "NoNewPrivs", "CapEff", "SigBlk"].iter().any(|k| line.starts_with(k));
+            let keep = |line: &&str| {
+                ["Uid", "Seccomp", "NoNewPrivs", "CapEff", "SigBlk"]
+                    .iter()
+                    .any(|k| line.starts_with(k))
+            };
             let lines: Vec<String> = status.lines().filter(keep).map(str::to_owned).collect();
-            (lines, fs::read_link("/proc/thread-self/ns/user").unwrap(), fs::read_link("/proc/thread-self/ns/mnt").unwrap())
+            (
+                lines,
+                fs::read_link("/proc/thread-self/ns/user").unwrap(),
+                fs::read_link("/proc/thread-self/ns/mnt").unwrap(),
+            )
         };
         let before = state();
         probe();
         assert_eq!(before, state());
-    }
-
-    #[test]
-    fn numbers_are_written_at_the_end_of_their_field() {
-        let mut field = *b"          ";
-        digits(65_533, &mut field);
-        assert_eq!(&field, b"     65533");
-        let mut field = *b"          ";
-        digits(u32::MAX, &mut field);
-        assert_eq!(&field, b"4294967295");
     }
 }

@@ -46,8 +46,15 @@ pub(super) struct Strings {
 
 impl Strings {
     pub(super) fn new(owned: Vec<CString>) -> Strings {
-        let pointers = owned.iter().map(|s| s.as_ptr()).chain([std::ptr::null()]).collect();
-        Strings { _owned: owned, pointers }
+        let pointers = owned
+            .iter()
+            .map(|s| s.as_ptr())
+            .chain([std::ptr::null()])
+            .collect();
+        Strings {
+            _owned: owned,
+            pointers,
+        }
     }
 }
 
@@ -102,7 +109,12 @@ pub(super) fn run(start: &Start) -> ! {
 /// Puts the streams at 0, 1 and 2 and the boot socket, close-on-exec, at 3.
 fn streams(start: &Start) -> io::Result<RawFd> {
     let mut high = [0; 4];
-    let all = [start.streams[0], start.streams[1], start.streams[2], start.boot];
+    let all = [
+        start.streams[0],
+        start.streams[1],
+        start.streams[2],
+        start.boot,
+    ];
     // First out of the way: a source may lie where another has to go.
     for (from, to) in all.into_iter().zip(&mut high) {
         // Safety: descriptors of ours.
@@ -130,7 +142,15 @@ fn credentials(start: &Start) -> io::Result<()> {
     }
     if start.filter.is_some() {
         // Safety: plain numbers.
-        unsafe { libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) };
+        unsafe {
+            libc::prctl(
+                libc::PR_CAP_AMBIENT,
+                libc::PR_CAP_AMBIENT_CLEAR_ALL,
+                0,
+                0,
+                0,
+            )
+        };
         sys::set_capabilities(0)?;
         sys::prctl(libc::PR_SET_NO_NEW_PRIVS, 1)?;
     }
@@ -145,7 +165,10 @@ fn credentials(start: &Start) -> io::Result<()> {
 pub(super) fn hand_over(socket: RawFd, kind: Kind, fd: RawFd) -> io::Result<()> {
     let wire = Wire::new(kind, 0, 0);
     let bytes = wire.bytes();
-    let mut part = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
+    let mut part = libc::iovec {
+        iov_base: bytes.as_ptr().cast_mut().cast(),
+        iov_len: bytes.len(),
+    };
     let mut control = [0u64; 8];
     // Safety: the message points to locals that outlive the call; the control buffer is aligned and
     // large enough for one descriptor.
@@ -185,7 +208,13 @@ fn execute(start: &Start) -> (Stage, i32) {
 
 fn try_place(place: &CStr, start: &Start) -> i32 {
     // Safety: C strings and null-terminated arrays, all made before the fork.
-    unsafe { libc::execve(place.as_ptr(), start.argv.pointers.as_ptr(), start.env.pointers.as_ptr()) };
+    unsafe {
+        libc::execve(
+            place.as_ptr(),
+            start.argv.pointers.as_ptr(),
+            start.env.pointers.as_ptr(),
+        )
+    };
     sys::errno()
 }
 
@@ -199,12 +228,23 @@ pub(super) fn send(socket: RawFd, wire: &Wire, flags: libc::c_int) {
     let bytes = wire.bytes();
     // `send`, never `write`: the gate may hold writes, and nobody would let this one go.
     // Safety: a buffer with its length.
-    unsafe { libc::send(socket, bytes.as_ptr().cast(), bytes.len(), flags | libc::MSG_NOSIGNAL) };
+    unsafe {
+        libc::send(
+            socket,
+            bytes.as_ptr().cast(),
+            bytes.len(),
+            flags | libc::MSG_NOSIGNAL,
+        )
+    };
 }
 
 /// Tells the arena why this start failed, and ends.
 pub(super) fn fail(boot: RawFd, stage: Stage, errno: i32) -> ! {
-    send(boot, &Wire::new(Kind::Failed, stage as u32, errno as u32), 0);
+    send(
+        boot,
+        &Wire::new(Kind::Failed, stage as u32, errno as u32),
+        0,
+    );
     // Safety: ends this process at once.
     unsafe { libc::_exit(127) }
 }

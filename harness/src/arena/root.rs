@@ -37,7 +37,10 @@ pub struct RootError {
 
 impl RootError {
     fn is_absence(&self) -> bool {
-        matches!(self.source.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied)
+        matches!(
+            self.source.kind(),
+            io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied
+        )
     }
 }
 
@@ -74,15 +77,22 @@ pub(super) fn take(config: &Config) -> Result<Taken, RootError> {
         links: Vec::new(),
         devices: Vec::new(),
         work: detach(&config.work, false, WRITABLE)?,
-        input: config.input.as_deref().map(|path| detach(path, true, READ_ONLY)).transpose()?,
+        input: config
+            .input
+            .as_deref()
+            .map(|path| detach(path, true, READ_ONLY))
+            .transpose()?,
     };
     for path in SYSTEM.iter().map(Path::new) {
         match fs::symlink_metadata(path) {
             Ok(meta) if meta.is_symlink() => {
-                let target = fs::read_link(path).map_err(at(format!("reading {}", path.display())))?;
+                let target =
+                    fs::read_link(path).map_err(at(format!("reading {}", path.display())))?;
                 taken.links.push((path.to_owned(), target));
             }
-            Ok(_) => taken.shown.push((path.to_owned(), detach(path, true, READ_ONLY)?)),
+            Ok(_) => taken
+                .shown
+                .push((path.to_owned(), detach(path, true, READ_ONLY)?)),
             Err(_) => {}
         }
     }
@@ -95,7 +105,9 @@ pub(super) fn take(config: &Config) -> Result<Taken, RootError> {
         }
     }
     for &name in DEVICES {
-        taken.devices.push((name, detach(&Path::new("/dev").join(name), false, DEVICE)?));
+        taken
+            .devices
+            .push((name, detach(&Path::new("/dev").join(name), false, DEVICE)?));
     }
     Ok(taken)
 }
@@ -103,11 +115,15 @@ pub(super) fn take(config: &Config) -> Result<Taken, RootError> {
 /// Builds the root on the current folder, in the mount namespace of this process, and makes it the
 /// current folder. From the outside nothing of it can be seen.
 pub(super) fn build(config: &Config, taken: Taken) -> Result<(), RootError> {
-    rustix::mount::mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)
-        .map_err(|e| at("making mounts private")(e.into()))?;
+    rustix::mount::mount_change(
+        "/",
+        MountPropagationFlags::PRIVATE | MountPropagationFlags::REC,
+    )
+    .map_err(|e| at("making mounts private")(e.into()))?;
     let root = memory(16, "0755").map_err(at("making the root"))?;
     let here = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
-    rustix::mount::move_mount(&root, c"", CWD, c"", here).map_err(|e| at("mounting the root")(e.into()))?;
+    rustix::mount::move_mount(&root, c"", CWD, c"", here)
+        .map_err(|e| at("mounting the root")(e.into()))?;
     rustix::process::fchdir(&root).map_err(|e| at("entering the root")(e.into()))?;
 
     folders(config)?;
@@ -145,7 +161,10 @@ fn show(path: &Path, tree: &OwnedFd) -> Result<(), RootError> {
     let place = relative(path);
     let made = match is_folder(tree.as_fd()) {
         Ok(true) => fs::create_dir_all(place),
-        Ok(false) => place.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(place, "")),
+        Ok(false) => place
+            .parent()
+            .map_or(Ok(()), fs::create_dir_all)
+            .and_then(|()| fs::write(place, "")),
         Err(error) => Err(error),
     };
     made.map_err(at(format!("making a place for {}", path.display())))?;
@@ -160,10 +179,19 @@ fn etc(config: &Config) -> Result<(), RootError> {
     }
     let files = [
         ("hosts", hosts),
-        ("resolv.conf", "# No name server: names come from /etc/hosts.\n".to_owned()),
+        (
+            "resolv.conf",
+            "# No name server: names come from /etc/hosts.\n".to_owned(),
+        ),
         ("hostname", "arena\n".to_owned()),
-        ("nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n".to_owned()),
-        ("passwd", format!("root:x:0:0::/:/bin/sh\n{USER}:x:{UID}:{UID}::/tmp/home:/bin/sh\n")),
+        (
+            "nsswitch.conf",
+            "passwd: files\ngroup: files\nhosts: files\n".to_owned(),
+        ),
+        (
+            "passwd",
+            format!("root:x:0:0::/:/bin/sh\n{USER}:x:{UID}:{UID}::/tmp/home:/bin/sh\n"),
+        ),
         ("group", format!("root:x:0:\n{USER}:x:{UID}:\n")),
     ];
     make_folder(Path::new("run/etc")).map_err(at("making /run/etc"))?;
@@ -175,7 +203,8 @@ fn etc(config: &Config) -> Result<(), RootError> {
             let tree = detach(&own, false, READ_ONLY)?;
             set_down(&tree, CWD, &place).map_err(at(format!("covering /etc/{name}")))?;
         } else if name == "hosts" {
-            let source = io::Error::new(io::ErrorKind::NotFound, "/etc/hosts is not a regular file");
+            let source =
+                io::Error::new(io::ErrorKind::NotFound, "/etc/hosts is not a regular file");
             return Err(at("covering /etc/hosts")(source));
         }
     }
@@ -192,7 +221,12 @@ fn devices(config: &Config, devices: &[(&str, OwnedFd)]) -> Result<(), RootError
         fs::write(&place, "").map_err(at(format!("making /dev/{name}")))?;
         set_down(tree, CWD, &place).map_err(at(format!("showing /dev/{name}")))?;
     }
-    let links = [("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")];
+    let links = [
+        ("fd", "/proc/self/fd"),
+        ("stdin", "fd/0"),
+        ("stdout", "fd/1"),
+        ("stderr", "fd/2"),
+    ];
     for (name, target) in links {
         symlink(target, Path::new("dev").join(name)).map_err(at(format!("linking /dev/{name}")))?;
     }
@@ -221,12 +255,22 @@ fn memory(mib: u64, mode: &str) -> io::Result<OwnedFd> {
     rustix::mount::fsconfig_set_string(context.as_fd(), c"mode", mode)?;
     rustix::mount::fsconfig_create(context.as_fd())?;
     let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV;
-    Ok(rustix::mount::fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, attributes)?)
+    Ok(rustix::mount::fsmount(
+        context.as_fd(),
+        FsMountFlags::FSMOUNT_CLOEXEC,
+        attributes,
+    )?)
 }
 
 /// Attaches a detached mount; follows no link at the end of `place`.
 fn set_down(tree: &OwnedFd, dir: BorrowedFd, place: &Path) -> io::Result<()> {
-    Ok(rustix::mount::move_mount(tree, c"", dir, place, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?)
+    Ok(rustix::mount::move_mount(
+        tree,
+        c"",
+        dir,
+        place,
+        MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH,
+    )?)
 }
 
 fn is_folder(fd: BorrowedFd) -> io::Result<bool> {
@@ -250,6 +294,9 @@ fn relative(path: &Path) -> &Path {
 
 /// A descriptor of a folder or file that only names it.
 pub(super) fn name(path: &Path) -> io::Result<OwnedFd> {
-    Ok(rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?)
+    Ok(rustix::fs::open(
+        path,
+        OFlags::PATH | OFlags::CLOEXEC,
+        Mode::empty(),
+    )?)
 }
-

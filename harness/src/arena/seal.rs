@@ -42,7 +42,10 @@ pub struct Sealed {
 pub enum SealError {
     /// The host doesn't give what this tier needs.
     #[error("{what}: {source}; `gradus doctor` tells what this host gives and how to get more")]
-    Refused { what: &'static str, source: io::Error },
+    Refused {
+        what: &'static str,
+        source: io::Error,
+    },
     #[error("the program's root can't be built: {0}; `gradus doctor` tells what this host gives")]
     Root(#[from] RootError),
     #[error("{}: {source}", path.display())]
@@ -59,16 +62,27 @@ fn refused(what: &'static str) -> impl FnOnce(io::Error) -> SealError {
 /// process has one thread. On an error the process may be half sealed and has to end.
 pub fn seal(config: &Config) -> Result<Sealed, SealError> {
     sys::die_with_parent().map_err(refused("being ended with the harness"))?;
-    let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
+    let none = rustix::process::Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
     let _ = rustix::process::setrlimit(rustix::process::Resource::Core, none);
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     if let (Some(user), Some(input)) = (config.user, &config.input) {
         // The arena adds files there as that user; the program sees them read-only all the same.
-        std::os::unix::fs::chown(input, Some(user.id), Some(user.id))
-            .map_err(|source| SealError::File { path: input.clone(), source })?;
+        std::os::unix::fs::chown(input, Some(user.id), Some(user.id)).map_err(|source| {
+            SealError::File {
+                path: input.clone(),
+                source,
+            }
+        })?;
     }
     let work = open(&config.work)?;
-    let groups = config.groups.iter().map(|group| join_file(group)).collect::<Result<Vec<_>, _>>()?;
+    let groups = config
+        .groups
+        .iter()
+        .map(|group| join_file(group))
+        .collect::<Result<Vec<_>, _>>()?;
     match config.tier {
         Tier::Full => full(config, work, groups),
         Tier::Reduced => lower(config, work, groups, true),
@@ -94,7 +108,10 @@ fn full(config: &Config, work: OwnedFd, groups: Vec<OwnedFd>) -> Result<Sealed, 
         ("root", "allow-list".to_owned()),
         ("network", "private loopback".to_owned()),
         ("io_uring", "refused".to_owned()),
-        ("user", if user.is_some() { "own" } else { "mapped" }.to_owned()),
+        (
+            "user",
+            if user.is_some() { "own" } else { "mapped" }.to_owned(),
+        ),
     ];
     let read = [Path::new(".")];
     let write = ["work", "tmp", "dev"].map(Path::new);
@@ -110,33 +127,65 @@ fn full(config: &Config, work: OwnedFd, groups: Vec<OwnedFd>) -> Result<Sealed, 
     let root = Some(open(Path::new("."))?);
     let env = environment(config, &paths);
     let tier = Tier::Full;
-    Ok(Sealed { tier, paths, env, work, facilities, root, wall, groups, user: None, own_user: true })
+    Ok(Sealed {
+        tier,
+        paths,
+        env,
+        work,
+        facilities,
+        root,
+        wall,
+        groups,
+        user: None,
+        own_user: true,
+    })
 }
 
 /// The tiers without namespaces: the program's folders are where they are on the host.
-fn lower(config: &Config, work: OwnedFd, groups: Vec<OwnedFd>, walled: bool) -> Result<Sealed, SealError> {
+fn lower(
+    config: &Config,
+    work: OwnedFd,
+    groups: Vec<OwnedFd>,
+    walled: bool,
+) -> Result<Sealed, SealError> {
     let tmp = config.dir.join("tmp");
     let home = tmp.join("home");
     for folder in [&tmp, &home] {
-        let error = |source| SealError::File { path: folder.clone(), source };
+        let error = |source| SealError::File {
+            path: folder.clone(),
+            source,
+        };
         match fs::create_dir(folder) {
-            Err(source) if source.kind() != io::ErrorKind::AlreadyExists => return Err(error(source)),
+            Err(source) if source.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(error(source));
+            }
             _ => {}
         }
         if let Some(user) = config.user {
             std::os::unix::fs::chown(folder, Some(user.id), Some(user.id)).map_err(error)?;
         }
     }
-    let paths = Paths { work: config.work.clone(), input: config.input.clone(), tmp, home };
+    let paths = Paths {
+        work: config.work.clone(),
+        input: config.input.clone(),
+        tmp,
+        home,
+    };
     let mut facilities = BTreeMap::new();
-    let user = if config.user.is_some() { "own" } else { "shared" };
+    let user = if config.user.is_some() {
+        "own"
+    } else {
+        "shared"
+    };
     facilities.insert("user".to_owned(), user.to_owned());
     let mut wall = None;
     if walled {
         // The arena may not be traced by a program of its own user.
         let _ = sys::prctl(libc::PR_SET_DUMPABLE, 0);
         let system = super::toolchain::SYSTEM.iter().map(Path::new);
-        let mut read: Vec<&Path> = system.chain([Path::new("/proc"), Path::new("/dev")]).collect();
+        let mut read: Vec<&Path> = system
+            .chain([Path::new("/proc"), Path::new("/dev")])
+            .collect();
         read.extend(config.toolchains.shown.iter().map(PathBuf::as_path));
         read.extend(paths.input.as_deref());
         let mut write: Vec<&Path> = vec![&paths.work, &paths.tmp];
@@ -151,7 +200,18 @@ fn lower(config: &Config, work: OwnedFd, groups: Vec<OwnedFd>, walled: bool) -> 
     let env = environment(config, &paths);
     let user = config.user.map(|user| user.id);
     let own_user = user.is_some();
-    Ok(Sealed { tier: config.tier, paths, env, work, facilities, root: None, wall, groups, user, own_user })
+    Ok(Sealed {
+        tier: config.tier,
+        paths,
+        env,
+        work,
+        facilities,
+        root: None,
+        wall,
+        groups,
+        user,
+        own_user,
+    })
 }
 
 /// Moves into the namespaces of the run; first becomes `user` where we may choose.
@@ -162,7 +222,10 @@ fn namespaces(user: Option<u32>) -> Result<(), SealError> {
         sys::die_with_parent().map_err(refused("being ended with the harness"))?;
         sys::prctl(libc::PR_SET_DUMPABLE, 1).map_err(refused("being readable to ourselves"))?;
     }
-    let (uid, gid) = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
+    let (uid, gid) = (
+        rustix::process::getuid().as_raw(),
+        rustix::process::getgid().as_raw(),
+    );
     unshare(
         UnshareFlags::NEWUSER
             | UnshareFlags::NEWNS
@@ -179,7 +242,9 @@ fn namespaces(user: Option<u32>) -> Result<(), SealError> {
     let name = b"arena";
     // Safety: a buffer with its length.
     let named = unsafe { libc::sethostname(name.as_ptr().cast(), name.len()) };
-    sys::check(named.into()).map(drop).map_err(refused("naming the arena"))
+    sys::check(named.into())
+        .map(drop)
+        .map_err(refused("naming the arena"))
 }
 
 fn unshare(flags: UnshareFlags) -> Result<(), SealError> {
@@ -191,7 +256,12 @@ fn unshare(flags: UnshareFlags) -> Result<(), SealError> {
 /// Brings up the loopback of the new network namespace; all of 127.0.0.0/8 is local by it.
 fn network() -> io::Result<()> {
     use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
-    let socket = socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
+    let socket = socket_with(
+        AddressFamily::INET,
+        SocketType::DGRAM,
+        SocketFlags::CLOEXEC,
+        None,
+    )?;
     // Safety: an interface request is valid when zeroed, and the name fits with its end.
     unsafe {
         let mut request: libc::ifreq = std::mem::zeroed();
@@ -206,19 +276,33 @@ fn network() -> io::Result<()> {
 
 /// Landlock over these folders; what isn't there is left out.
 fn walls(read: &[&Path], write: &[&Path]) -> Result<(Option<OwnedFd>, String), SealError> {
-    let names = |paths: &[&Path]| paths.iter().filter_map(|path| root::name(path).ok()).collect::<Vec<_>>();
+    let names = |paths: &[&Path]| {
+        paths
+            .iter()
+            .filter_map(|path| root::name(path).ok())
+            .collect::<Vec<_>>()
+    };
     let made = wall::build(&names(read), &names(write))?;
     let version = wall::version().map_or("none".to_owned(), |version| format!("version {version}"));
     let high = |fd: OwnedFd| rustix::io::fcntl_dupfd_cloexec(fd, 16);
     // The program's streams are put at the lowest numbers while the wall is still needed.
-    let made = made.map(high).transpose().map_err(|e| refused("keeping a descriptor")(e.into()))?;
+    let made = made
+        .map(high)
+        .transpose()
+        .map_err(|e| refused("keeping a descriptor")(e.into()))?;
     Ok((made, version))
 }
 
 /// The program's environment: nothing of the caller's but what its toolchains need.
 fn environment(config: &Config, paths: &Paths) -> BTreeMap<String, String> {
     let text = |path: &Path| path.to_string_lossy().into_owned();
-    let path = config.toolchains.path.iter().map(|path| text(path)).collect::<Vec<_>>().join(":");
+    let path = config
+        .toolchains
+        .path
+        .iter()
+        .map(|path| text(path))
+        .collect::<Vec<_>>()
+        .join(":");
     let mut env = config.toolchains.env.clone();
     env.extend([
         ("PATH".to_owned(), path),
@@ -233,8 +317,10 @@ fn environment(config: &Config, paths: &Paths) -> BTreeMap<String, String> {
 fn open(path: &Path) -> Result<OwnedFd, SealError> {
     use rustix::fs::{Mode, OFlags};
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    rustix::fs::open(path, flags, Mode::empty())
-        .map_err(|e| SealError::File { path: path.to_owned(), source: e.into() })
+    rustix::fs::open(path, flags, Mode::empty()).map_err(|e| SealError::File {
+        path: path.to_owned(),
+        source: e.into(),
+    })
 }
 
 /// The file of a control group by which a process joins it. The right to is that of whoever opened it.
@@ -247,6 +333,9 @@ fn join_file(group: &Path) -> Result<OwnedFd, SealError> {
 }
 
 fn write(path: &CStr, text: &str) -> Result<(), SealError> {
-    let error = |source| SealError::File { path: path.to_string_lossy().as_ref().into(), source };
+    let error = |source| SealError::File {
+        path: path.to_string_lossy().as_ref().into(),
+        source,
+    };
     sys::write_file(path, text.as_bytes()).map_err(error)
 }

@@ -12,12 +12,14 @@ use rustix::pipe::PipeFlags;
 use super::filter::Filter;
 use super::limits::{Limits, Prepared};
 use super::program::{Start, Strings};
+use super::refusal::{Failed, host};
 use super::seal::Sealed;
-use super::status::{self, Kind, Stage, Status, Wire};
+use super::status::{self, Kind, Status, Wire};
 use super::{init, sys, tree};
 use crate::evidence::Tier;
 
 pub use super::filter::Gate;
+pub use super::refusal::SpawnError;
 
 /// What to start.
 #[derive(Debug, Clone, Default)]
@@ -63,67 +65,44 @@ struct Init {
     ended: bool,
 }
 
-/// Why a program didn't start.
-#[derive(Debug, thiserror::Error)]
-pub enum SpawnError {
-    #[error("there is no command to run")]
-    Empty,
-    #[error("`{0}` holds a null byte")]
-    Null(String),
-    #[error("`{command}` was not found (looked in {}); name a program that exists, or build it first", looked.join(", "))]
-    NotFound { command: String, looked: Vec<String> },
-    #[error("`{command}` is not executable; run `chmod +x` on it, or name its interpreter in `run`")]
-    NotExecutable { command: String },
-    #[error("`{command}` was not found where the program's user may look (tried {}); a folder on the way is closed to that user: install it for all users, or let `gradus doctor` say how to get tier full", looked.join(", "))]
-    Unreachable { command: String, looked: Vec<String> },
-    #[error("the interpreter that the first line of `{command}` names does not exist here; mend its `#!` line (a Windows line end there counts as part of the name)")]
-    NoInterpreter { command: String },
-    #[error("`{command}` is neither a program for this machine nor a script with a `#!` line; add one such as `#!/usr/bin/env python3`")]
-    BadFormat { command: String },
-    #[error("`{command}` can't be run: {source}")]
-    Execute { command: String, source: io::Error },
-    #[error("the folder `{}` can't be entered: {source}", folder.display())]
-    Folder { folder: PathBuf, source: io::Error },
-    /// The host's or the harness's fault, never the submission's.
-    #[error("the arena could not start a program ({step}): {source}")]
-    Host { step: String, source: io::Error },
-}
-
-impl SpawnError {
-    /// The submission can be blamed: its command is at fault.
-    pub fn is_submission(&self) -> bool {
-        !matches!(self, SpawnError::Host { .. })
-    }
-}
-
-fn host(step: impl Into<String>) -> impl FnOnce(io::Error) -> SpawnError {
-    let step = step.into();
-    move |source| SpawnError::Host { step, source }
-}
-
 /// Starts a program. Returns once it runs: its exec has happened, and its gate is in place.
 pub fn spawn(sealed: &Sealed, launch: &Launch) -> Result<Program, SpawnError> {
-    let command = launch.argv.first().filter(|name| !name.is_empty()).ok_or(SpawnError::Empty)?;
+    let command = launch
+        .argv
+        .first()
+        .filter(|name| !name.is_empty())
+        .ok_or(SpawnError::Empty)?;
     let mut env = sealed.env.clone();
     env.extend(launch.env.clone());
-    let places = places(command, env.get("PATH").map_or("", String::as_str), &sealed.paths.work);
+    let places = places(
+        command,
+        env.get("PATH").map_or("", String::as_str),
+        &sealed.paths.work,
+    );
     let folder = launch.folder.as_deref().unwrap_or(&sealed.paths.work);
 
-    let pipe = || rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(|e| host("making pipes")(e.into()));
+    let pipe =
+        || rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(|e| host("making pipes")(e.into()));
     let (in_read, in_write) = pipe()?;
     let (out_read, out_write) = pipe()?;
     let (err_read, err_write) = pipe()?;
     let (boot, boot_child) = pair().map_err(host("making sockets"))?;
     let (status, status_child) = pair().map_err(host("making sockets"))?;
-    rustix::net::sockopt::set_socket_passcred(&boot, true).map_err(|e| host("asking for ids")(e.into()))?;
+    rustix::net::sockopt::set_socket_passcred(&boot, true)
+        .map_err(|e| host("asking for ids")(e.into()))?;
 
     let walled = sealed.tier != Tier::Portable;
-    let filter = Filter { gate: launch.gate, deny_trace: sealed.tier == Tier::Reduced };
+    let filter = Filter {
+        gate: launch.gate,
+        deny_trace: sealed.tier == Tier::Reduced,
+    };
     let start = Start {
         sealed: sealed.root.is_some(),
         places: strings(&places)?,
         argv: Strings::new(strings(&launch.argv)?),
-        env: Strings::new(strings(env.iter().map(|(name, value)| format!("{name}={value}")))?),
+        env: Strings::new(strings(
+            env.iter().map(|(name, value)| format!("{name}={value}")),
+        )?),
         folder: string(&folder.to_string_lossy())?,
         streams: [&in_read, &out_write, &err_write].map(AsRawFd::as_raw_fd),
         boot: boot_child.as_raw_fd(),
@@ -141,7 +120,11 @@ pub fn spawn(sealed: &Sealed, launch: &Launch) -> Result<Program, SpawnError> {
         // The copy of our namespace that init gets has its own mounts; only this folder is carried over.
         rustix::process::fchdir(root).map_err(|e| host("entering the root")(e.into()))?;
     }
-    let flags = if start.sealed { libc::CLONE_NEWPID | libc::CLONE_NEWNS } else { 0 };
+    let flags = if start.sealed {
+        libc::CLONE_NEWPID | libc::CLONE_NEWNS
+    } else {
+        0
+    };
     let mask = sys::block_signals();
     // Safety: the child goes to `init::run`, which keeps to async-signal-safe calls and never returns.
     let cloned = unsafe { sys::clone(flags as u64) };
@@ -154,11 +137,26 @@ pub fn spawn(sealed: &Sealed, launch: &Launch) -> Result<Program, SpawnError> {
     };
     drop((in_read, out_write, err_write, boot_child, status_child));
 
-    let init = Init { pid: init_pid, pidfd: init, status, sealed: start.sealed, ended: false };
-    let mut begun = Begun { init, pid: None, pidfd: None, notify: None };
-    begun.follow(&boot).map_err(|failed| failed.explain(command, folder, &places))?;
+    let init = Init {
+        pid: init_pid,
+        pidfd: init,
+        status,
+        sealed: start.sealed,
+        ended: false,
+    };
+    let mut begun = Begun {
+        init,
+        pid: None,
+        pidfd: None,
+        notify: None,
+    };
+    begun
+        .follow(&boot)
+        .map_err(|failed| failed.explain(command, folder, &places))?;
     let (Some(pid), Some(pidfd)) = (begun.pid, begun.pidfd) else {
-        return Err(host("waiting for the program")(io::ErrorKind::UnexpectedEof.into()));
+        return Err(host("waiting for the program")(
+            io::ErrorKind::UnexpectedEof.into(),
+        ));
     };
     Ok(Program {
         init_pid,
@@ -167,7 +165,11 @@ pub fn spawn(sealed: &Sealed, launch: &Launch) -> Result<Program, SpawnError> {
         stdin: Some(in_write),
         stdout: out_read,
         stderr: err_read,
-        status: begun.init.status.try_clone().map_err(host("copying a socket"))?,
+        status: begun
+            .init
+            .status
+            .try_clone()
+            .map_err(host("copying a socket"))?,
         notify: begun.notify,
         init: begun.init,
     })
@@ -181,16 +183,13 @@ struct Begun {
     notify: Option<OwnedFd>,
 }
 
-enum Failed {
-    Child(u32, i32),
-    Here(io::Error),
-}
-
 impl Begun {
     /// Reads what the start tells until the exec closes the socket.
     fn follow(&mut self, boot: &OwnedFd) -> Result<(), Failed> {
         loop {
-            let Some(news) = receive(boot).map_err(Failed::Here)? else { return Ok(()) };
+            let Some(news) = receive(boot).map_err(Failed::Here)? else {
+                return Ok(());
+            };
             let wire = news.wire;
             if wire.kind == Kind::Failed as u32 {
                 return Err(Failed::Child(wire.a, wire.b as i32));
@@ -201,32 +200,6 @@ impl Begun {
             } else if wire.kind == Kind::Listener as u32 {
                 self.notify = news.fd;
             }
-        }
-    }
-}
-
-impl Failed {
-    fn explain(self, command: &str, folder: &Path, places: &[String]) -> SpawnError {
-        let command = command.to_owned();
-        let (number, errno) = match self {
-            Failed::Here(source) => return host("waiting for the program")(source),
-            Failed::Child(number, errno) => (number, errno),
-        };
-        let source = io::Error::from_raw_os_error(errno);
-        match (Stage::from_wire(number), errno) {
-            (Some(Stage::Unreachable), _) => {
-                SpawnError::Unreachable { command, looked: places.to_vec() }
-            }
-            (Some(Stage::Interpreter), _) => SpawnError::NoInterpreter { command },
-            (Some(Stage::Execute), libc::ENOENT | libc::ENOTDIR) => {
-                SpawnError::NotFound { command, looked: places.to_vec() }
-            }
-            (Some(Stage::Execute), libc::EACCES) => SpawnError::NotExecutable { command },
-            (Some(Stage::Execute), libc::ENOEXEC) => SpawnError::BadFormat { command },
-            (Some(Stage::Execute), _) => SpawnError::Execute { command, source },
-            (Some(Stage::Folder), _) => SpawnError::Folder { folder: folder.to_owned(), source },
-            (Some(stage), _) => host(format!("{stage:?}").to_lowercase())(source),
-            (None, _) => host("an unknown step")(source),
         }
     }
 }
@@ -256,7 +229,13 @@ impl Program {
         let target = self.pidfd.as_raw_fd();
         // Safety: plain numbers and no further information.
         let ret = unsafe {
-            libc::syscall(libc::SYS_pidfd_send_signal, target, signal, std::ptr::null::<u8>(), 0)
+            libc::syscall(
+                libc::SYS_pidfd_send_signal,
+                target,
+                signal,
+                std::ptr::null::<u8>(),
+                0,
+            )
         };
         match sys::check(ret) {
             Ok(_) => Ok(true),
@@ -286,7 +265,11 @@ impl Init {
             return Ok(());
         }
         let limit = Duration::from_secs(10);
-        let tree = if self.sealed { Ok(()) } else { self.end_tree(limit) };
+        let tree = if self.sealed {
+            Ok(())
+        } else {
+            self.end_tree(limit)
+        };
         rustix::process::pidfd_send_signal(&self.pidfd, rustix::process::Signal::KILL)?;
         tree::wait_end(&self.pidfd, limit)?;
         self.ended = true;
@@ -304,7 +287,13 @@ impl Init {
         tree::end_descendants(self.pid, limit)?;
         // Letting go of our end tells init to end what is left, and then itself.
         let _ = rustix::net::shutdown(&self.status, rustix::net::Shutdown::Both);
-        poll(&mut [PollFd::new(&self.pidfd, PollFlags::IN)], Some(&Timespec { tv_sec: 1, tv_nsec: 0 }))?;
+        poll(
+            &mut [PollFd::new(&self.pidfd, PollFlags::IN)],
+            Some(&Timespec {
+                tv_sec: 1,
+                tv_nsec: 0,
+            }),
+        )?;
         Ok(())
     }
 }
@@ -321,13 +310,20 @@ fn places(command: &str, path: &str, work: &Path) -> Vec<String> {
         return vec![work.join(command).to_string_lossy().into_owned()];
     }
     let entries = path.split(':').filter(|entry| entry.starts_with('/'));
-    entries.map(|entry| format!("{}/{command}", entry.trim_end_matches('/'))).collect()
+    entries
+        .map(|entry| format!("{}/{command}", entry.trim_end_matches('/')))
+        .collect()
 }
 
 /// A pair of connected sockets that keep the bounds of what was sent.
 fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
     use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
-    Ok(socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?)
+    Ok(socketpair(
+        AddressFamily::UNIX,
+        SocketType::SEQPACKET,
+        SocketFlags::CLOEXEC,
+        None,
+    )?)
 }
 
 struct News {
@@ -341,7 +337,10 @@ struct News {
 fn receive(boot: &OwnedFd) -> io::Result<Option<News>> {
     let mut bytes = [0u8; status::SIZE];
     let mut control = [0u64; 16];
-    let mut part = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: bytes.len() };
+    let mut part = libc::iovec {
+        iov_base: bytes.as_mut_ptr().cast(),
+        iov_len: bytes.len(),
+    };
     let (mut sender, mut fd) = (0, None);
     // Safety: the message points to locals that outlive the call; control messages are walked by the
     // C library's macros and read unaligned.
@@ -352,7 +351,12 @@ fn receive(boot: &OwnedFd) -> io::Result<Option<News>> {
         message.msg_control = control.as_mut_ptr().cast();
         message.msg_controllen = size_of_val(&control);
         let got = loop {
-            match sys::check(libc::recvmsg(boot.as_raw_fd(), &raw mut message, libc::MSG_CMSG_CLOEXEC) as _) {
+            match sys::check(libc::recvmsg(
+                boot.as_raw_fd(),
+                &raw mut message,
+                libc::MSG_CMSG_CLOEXEC,
+            ) as _)
+            {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 got => break got?,
             }

@@ -103,7 +103,15 @@ pub(super) struct Wire {
 
 impl Wire {
     pub(super) const fn new(kind: Kind, a: u32, b: u32) -> Wire {
-        Wire { kind: kind as u32, pid: 0, a, b, user_us: 0, system_us: 0, max_rss_kib: 0 }
+        Wire {
+            kind: kind as u32,
+            pid: 0,
+            a,
+            b,
+            user_us: 0,
+            system_us: 0,
+            max_rss_kib: 0,
+        }
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
@@ -133,7 +141,10 @@ impl Status {
                 left: wire.b,
             })
         } else if wire.kind == Kind::Orphan as u32 {
-            Some(Status::Orphan { pid: wire.pid, ending: Ending::from_wait(wire.a as i32) })
+            Some(Status::Orphan {
+                pid: wire.pid,
+                ending: Ending::from_wait(wire.a as i32),
+            })
         } else {
             None
         }
@@ -168,13 +179,19 @@ mod tests {
         };
         assert_eq!(status, Some(expected));
         assert_eq!(Status::from_bytes(&wire.bytes()[1..]), None);
-        assert_eq!(Status::from_bytes(Wire::new(Kind::Hello, 0, 0).bytes()), None);
+        assert_eq!(
+            Status::from_bytes(Wire::new(Kind::Hello, 0, 0).bytes()),
+            None
+        );
     }
 
     #[test]
     fn every_stage_has_its_number() {
         for number in 1..=13 {
-            assert_eq!(Stage::from_wire(number).map(|stage| stage as u32), Some(number));
+            assert_eq!(
+                Stage::from_wire(number).map(|stage| stage as u32),
+                Some(number)
+            );
         }
         assert_eq!(Stage::from_wire(14), None);
     }

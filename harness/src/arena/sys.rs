@@ -7,7 +7,11 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 /// Turns a raw result into a value or the errno behind it.
 pub(super) fn check(ret: libc::c_long) -> io::Result<libc::c_long> {
-    if ret < 0 { Err(io::Error::last_os_error()) } else { Ok(ret) }
+    if ret < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(ret)
+    }
 }
 
 /// A clone without shared memory, by `clone3`: returns twice, as fork does.
@@ -31,18 +35,31 @@ pub(super) unsafe fn clone(flags: u64) -> io::Result<Option<(libc::pid_t, OwnedF
         cgroup: 0,
     };
     // Safety: `args` is valid for the call and the kernel writes only `pidfd`.
-    let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw const args, size_of::<libc::clone_args>()) };
+    let pid = unsafe {
+        libc::syscall(
+            libc::SYS_clone3,
+            &raw const args,
+            size_of::<libc::clone_args>(),
+        )
+    };
     match check(pid)? {
         0 => Ok(None),
         // Safety: the kernel has just made this descriptor for us.
-        pid => Ok(Some((pid as libc::pid_t, unsafe { OwnedFd::from_raw_fd(pidfd) }))),
+        pid => Ok(Some((pid as libc::pid_t, unsafe {
+            OwnedFd::from_raw_fd(pidfd)
+        }))),
     }
 }
 
 /// Sets attributes on a mount and, if `recursive`, on all beneath it, and cuts it off from what is mounted
 /// or unmounted where it came from (Linux 5.12).
 pub(super) fn mount_setattr(mount: BorrowedFd, recursive: bool, set: u64) -> io::Result<()> {
-    let attr = libc::mount_attr { attr_set: set, attr_clr: 0, propagation: libc::MS_PRIVATE, userns_fd: 0 };
+    let attr = libc::mount_attr {
+        attr_set: set,
+        attr_clr: 0,
+        propagation: libc::MS_PRIVATE,
+        userns_fd: 0,
+    };
     let flags = libc::AT_EMPTY_PATH | if recursive { libc::AT_RECURSIVE } else { 0 };
     // Safety: the path is a C string and `attr` is valid for the call.
     let ret = unsafe {
@@ -74,7 +91,11 @@ pub(super) fn prctl(option: libc::c_int, arg: u64) -> io::Result<()> {
 pub(super) fn become_user(id: u32) -> io::Result<()> {
     // Safety: plain numbers, and an empty list.
     unsafe {
-        check(libc::syscall(libc::SYS_setgroups, 0, std::ptr::null::<libc::gid_t>()))?;
+        check(libc::syscall(
+            libc::SYS_setgroups,
+            0,
+            std::ptr::null::<libc::gid_t>(),
+        ))?;
         check(libc::syscall(libc::SYS_setresgid, id, id, id))?;
         check(libc::syscall(libc::SYS_setresuid, id, id, id))?;
     }
@@ -103,7 +124,10 @@ pub(super) fn set_capabilities(low: u32) -> io::Result<()> {
     }
     /// `_LINUX_CAPABILITY_VERSION_3`: two times effective, permitted, inheritable, of 32 bits each.
     const VERSION: u32 = 0x2008_0522;
-    let header = Header { version: VERSION, pid: 0 };
+    let header = Header {
+        version: VERSION,
+        pid: 0,
+    };
     let sets = [low, low, 0, 0, 0, 0];
     // Safety: structures as the kernel defines them.
     check(unsafe { libc::syscall(libc::SYS_capset, &raw const header, sets.as_ptr()) }).map(drop)
@@ -113,7 +137,8 @@ pub(super) fn set_capabilities(low: u32) -> io::Result<()> {
 pub(super) fn write_file(path: &CStr, text: &[u8]) -> io::Result<()> {
     // Safety: a C string, and a buffer with its length.
     unsafe {
-        let fd = check(libc::open(path.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC).into())? as RawFd;
+        let fd =
+            check(libc::open(path.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC).into())? as RawFd;
         let ret = check(libc::write(fd, text.as_ptr().cast(), text.len()) as libc::c_long);
         libc::close(fd);
         match ret? as usize == text.len() {
@@ -139,7 +164,13 @@ pub(super) fn reset_signals() {
     // Safety: the buffers have the kernel's sizes; what the kernel refuses (KILL, STOP) needs no change.
     unsafe {
         for signal in 1..=64 {
-            libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), 0usize, 8usize);
+            libc::syscall(
+                libc::SYS_rt_sigaction,
+                signal,
+                default.as_ptr(),
+                0usize,
+                8usize,
+            );
         }
     }
     block_signals();
@@ -150,7 +181,13 @@ pub(super) fn block_signals() -> u64 {
     let (all, mut old) = (!0u64, 0u64);
     // Safety: both masks have the kernel's size, 8 bytes.
     unsafe {
-        libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &raw const all, &raw mut old, 8usize)
+        libc::syscall(
+            libc::SYS_rt_sigprocmask,
+            libc::SIG_SETMASK,
+            &raw const all,
+            &raw mut old,
+            8usize,
+        )
     };
     old
 }
@@ -159,11 +196,19 @@ pub(super) fn block_signals() -> u64 {
 pub(super) fn restore_signals(old: u64) {
     // Safety: the mask has the kernel's size, 8 bytes.
     unsafe {
-        libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &raw const old, 0usize, 8usize);
+        libc::syscall(
+            libc::SYS_rt_sigprocmask,
+            libc::SIG_SETMASK,
+            &raw const old,
+            0usize,
+            8usize,
+        );
     }
 }
 
 /// The errno of the last failed call of this thread.
 pub(super) fn errno() -> i32 {
-    io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO)
+    io::Error::last_os_error()
+        .raw_os_error()
+        .unwrap_or(libc::EIO)
 }

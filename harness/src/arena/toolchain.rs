@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 /// The system's own folders, visible to every program.
-pub const SYSTEM: &[&str] =
-    &["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/opt", "/nix"];
+pub const SYSTEM: &[&str] = &[
+    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/opt", "/nix",
+];
 
 /// `PATH` where the caller has none.
 const PLAIN_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
@@ -29,7 +30,12 @@ const HOMES: &[&str] = &[
 ];
 
 /// Variables that steer a toolchain without naming a folder or a secret.
-const STEERING: &[&str] = &["RUSTUP_TOOLCHAIN", "RUSTUP_AUTO_INSTALL", "GOTOOLCHAIN", "PYENV_VERSION"];
+const STEERING: &[&str] = &[
+    "RUSTUP_TOOLCHAIN",
+    "RUSTUP_AUTO_INSTALL",
+    "GOTOOLCHAIN",
+    "PYENV_VERSION",
+];
 
 /// What to show of the host beyond [`SYSTEM`], and the variables that go with it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,7 +92,11 @@ impl Finder {
     fn new(wish: &Wish) -> Finder {
         let homes = (wish.env)("HOME").map(PathBuf::from).into_iter().collect();
         let hidden = wish.hidden.iter().map(|path| real(path)).collect();
-        Finder { homes, hidden, made: Toolchains::default() }
+        Finder {
+            homes,
+            hidden,
+            made: Toolchains::default(),
+        }
     }
 
     fn home(&self) -> Option<&Path> {
@@ -100,9 +110,14 @@ impl Finder {
                 "RUSTUP_HOME" => self.home().map(|home| home.join(".rustup")),
                 _ => None,
             };
-            let Some(folder) = env(name).map(PathBuf::from).or(default) else { continue };
-            if folder.is_absolute() && folder.is_dir() && (is_system(&folder) || self.show(&folder)) {
-                self.made.env.insert(name.to_owned(), folder.to_string_lossy().into_owned());
+            let Some(folder) = env(name).map(PathBuf::from).or(default) else {
+                continue;
+            };
+            if folder.is_absolute() && folder.is_dir() && (is_system(&folder) || self.show(&folder))
+            {
+                self.made
+                    .env
+                    .insert(name.to_owned(), folder.to_string_lossy().into_owned());
             }
         }
         for &name in STEERING {
@@ -110,13 +125,18 @@ impl Finder {
                 self.made.env.insert(name.to_owned(), value);
             }
         }
-        let cargo = env("CARGO_HOME").map(PathBuf::from).or(self.home().map(|home| home.join(".cargo")));
+        let cargo = env("CARGO_HOME")
+            .map(PathBuf::from)
+            .or(self.home().map(|home| home.join(".cargo")));
         self.made.cargo = cargo.filter(|folder| folder.is_absolute() && folder.is_dir());
     }
 
     /// One entry of `PATH`.
     fn entry(&mut self, entry: &Path) {
-        if !entry.is_absolute() || !entry.is_dir() || self.made.path.iter().any(|known| known == entry) {
+        if !entry.is_absolute()
+            || !entry.is_dir()
+            || self.made.path.iter().any(|known| known == entry)
+        {
             return;
         }
         if is_system(entry) {
@@ -150,7 +170,9 @@ impl Finder {
         let place = if command.contains('/') {
             Some(PathBuf::from(command)).filter(|path| path.is_absolute())
         } else {
-            std::env::split_paths(path).map(|entry| entry.join(command)).find(|file| file.is_file())
+            std::env::split_paths(path)
+                .map(|entry| entry.join(command))
+                .find(|file| file.is_file())
         };
         let Some(place) = place else { return };
         for file in [place.clone(), real(&place)] {
@@ -168,7 +190,11 @@ impl Finder {
 
     /// Folders such as `~/.cargo` and `~/.local`, of which only parts are toolchains.
     fn is_store(&self, folder: &Path) -> bool {
-        let cargo = self.made.cargo.as_deref().is_some_and(|cargo| real(cargo) == real(folder));
+        let cargo = self
+            .made
+            .cargo
+            .as_deref()
+            .is_some_and(|cargo| real(cargo) == real(folder));
         cargo || folder.ends_with(".local") || folder.ends_with(".cargo")
     }
 
@@ -188,7 +214,8 @@ impl Finder {
         self.made.shown.push(path.to_owned());
         // A link is shown at its own place; what it leads to is shown as well, for links within.
         let target = real(path);
-        if target != path && !is_system(&target) && !self.is_shown(&target) && self.allowed(&target) {
+        if target != path && !is_system(&target) && !self.is_shown(&target) && self.allowed(&target)
+        {
             self.made.shown.push(target);
         }
         true
@@ -197,7 +224,10 @@ impl Finder {
     fn allowed(&self, path: &Path) -> bool {
         let path = real(path);
         let above = |inner: &PathBuf| real(inner).starts_with(&path);
-        let is_home = matches!(path.parent().and_then(Path::to_str), Some("/home" | "/Users"));
+        let is_home = matches!(
+            path.parent().and_then(Path::to_str),
+            Some("/home" | "/Users")
+        );
         path.is_absolute()
             && path.exists()
             && path.parent().is_some()
@@ -223,8 +253,10 @@ impl Finder {
 }
 
 /// Folders that the arena makes itself or that are never a toolchain.
-const RESERVED: &[&str] =
-    &["/", "/dev", "/home", "/in", "/media", "/mnt", "/proc", "/root", "/run", "/srv", "/sys", "/tmp", "/var", "/work"];
+const RESERVED: &[&str] = &[
+    "/", "/dev", "/home", "/in", "/media", "/mnt", "/proc", "/root", "/run", "/srv", "/sys",
+    "/tmp", "/var", "/work",
+];
 
 fn is_system(path: &Path) -> bool {
     SYSTEM.iter().any(|system| path.starts_with(system))
@@ -237,8 +269,13 @@ fn real(path: &Path) -> PathBuf {
 /// Folders of the versions that a pyenv-like manager has chosen, the first one first.
 fn versions(root: &Path) -> Vec<PathBuf> {
     let chosen = std::fs::read_to_string(root.join("version")).unwrap_or_default();
-    let names = chosen.split_whitespace().filter(|name| !name.contains('/') && !name.starts_with('.'));
-    names.map(|name| root.join("versions").join(name).join("bin")).filter(|bin| bin.is_dir()).collect()
+    let names = chosen
+        .split_whitespace()
+        .filter(|name| !name.contains('/') && !name.starts_with('.'));
+    names
+        .map(|name| root.join("versions").join(name).join("bin"))
+        .filter(|bin| bin.is_dir())
+        .collect()
 }
 
 #[cfg(test)]
@@ -272,8 +309,16 @@ mod tests {
     }
 
     fn find(home: &Path, path: &[&str], command: Option<&str>) -> Toolchains {
-        let path: Vec<PathBuf> =
-            path.iter().map(|p| if p.starts_with('/') { p.into() } else { home.join(p) }).collect();
+        let path: Vec<PathBuf> = path
+            .iter()
+            .map(|p| {
+                if p.starts_with('/') {
+                    p.into()
+                } else {
+                    home.join(p)
+                }
+            })
+            .collect();
         let path = std::env::join_paths(path).unwrap().into_string().unwrap();
         let env = |name: &str| match name {
             "PATH" => Some(path.clone()),
@@ -281,11 +326,24 @@ mod tests {
             _ => None,
         };
         let hidden = [home.join("project")];
-        Toolchains::find(&Wish { env: &env, command, expose: &[], hidden: &hidden })
+        Toolchains::find(&Wish {
+            env: &env,
+            command,
+            expose: &[],
+            hidden: &hidden,
+        })
     }
 
     fn names(home: &Path, list: &[PathBuf]) -> Vec<String> {
-        list.iter().map(|p| p.strip_prefix(home).unwrap_or(p).to_str().unwrap().to_owned()).collect()
+        list.iter()
+            .map(|p| {
+                p.strip_prefix(home)
+                    .unwrap_or(p)
+                    .to_str()
+                    .unwrap()
+                    .to_owned()
+            })
+            .collect()
     }
 
     #[test]
@@ -293,16 +351,32 @@ mod tests {
         let home = home();
         let found = find(home.path(), &[".pyenv/shims", "/usr/bin"], None);
         let path = names(home.path(), &found.path);
-        assert_eq!(path, [".pyenv/versions/3.11.7/bin", ".pyenv/shims", "/usr/bin"]);
+        assert_eq!(
+            path,
+            [".pyenv/versions/3.11.7/bin", ".pyenv/shims", "/usr/bin"]
+        );
         assert_eq!(names(home.path(), &found.shown), [".pyenv", ".rustup"]);
     }
 
     #[test]
     fn folders_with_secrets_are_shown_in_part() {
         let home = home();
-        let found = find(home.path(), &[".cargo/bin", ".local/bin", "sdk/go/bin"], None);
+        let found = find(
+            home.path(),
+            &[".cargo/bin", ".local/bin", "sdk/go/bin"],
+            None,
+        );
         let shown = names(home.path(), &found.shown);
-        assert_eq!(shown, [".cargo/bin", ".local/bin", ".local/lib", ".rustup", "sdk/go"]);
+        assert_eq!(
+            shown,
+            [
+                ".cargo/bin",
+                ".local/bin",
+                ".local/lib",
+                ".rustup",
+                "sdk/go"
+            ]
+        );
     }
 
     #[test]
@@ -312,7 +386,10 @@ mod tests {
         assert_eq!(names(home.path(), &found.shown), [".rustup", "bin"]);
         assert_eq!(names(home.path(), &found.path), ["bin"]);
         let found = find(home.path(), &["project/venv/bin"], None);
-        assert_eq!(names(home.path(), &found.shown), [".rustup", "project/venv"]);
+        assert_eq!(
+            names(home.path(), &found.shown),
+            [".rustup", "project/venv"]
+        );
     }
 
     #[test]
@@ -322,6 +399,9 @@ mod tests {
         fs::write(&tool, "").unwrap();
         symlink(&tool, home.path().join("bin/go")).unwrap();
         let found = find(home.path(), &["bin"], Some("go"));
-        assert_eq!(names(home.path(), &found.shown), [".rustup", "bin", "sdk/go"]);
+        assert_eq!(
+            names(home.path(), &found.shown),
+            [".rustup", "bin", "sdk/go"]
+        );
     }
 }

@@ -28,9 +28,18 @@ pub fn descendants(root: i32) -> Vec<i32> {
 
 /// Children of all threads of a process (needs `CONFIG_PROC_CHILDREN`). None if it is gone.
 fn children(pid: i32) -> Vec<i32> {
-    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
-    let lists = threads.filter_map(|thread| fs::read_to_string(thread.ok()?.path().join("children")).ok());
-    lists.flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>()).collect()
+    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else {
+        return Vec::new();
+    };
+    let lists =
+        threads.filter_map(|thread| fs::read_to_string(thread.ok()?.path().join("children")).ok());
+    lists
+        .flat_map(|list| {
+            list.split_whitespace()
+                .filter_map(|pid| pid.parse().ok())
+                .collect::<Vec<_>>()
+        })
+        .collect()
 }
 
 /// Ends all descendants of `root`: first stops them all, so that none can fork its way out, and only
@@ -40,7 +49,10 @@ pub(super) fn end_descendants(root: i32, limit: Duration) -> io::Result<()> {
     let give_up = Instant::now() + limit;
     let mut stopped = BTreeSet::new();
     loop {
-        let fresh: Vec<i32> = descendants(root).into_iter().filter(|pid| !stopped.contains(pid)).collect();
+        let fresh: Vec<i32> = descendants(root)
+            .into_iter()
+            .filter(|pid| !stopped.contains(pid))
+            .collect();
         if fresh.is_empty() {
             break;
         }
@@ -62,7 +74,10 @@ pub(super) fn end_descendants(root: i32, limit: Duration) -> io::Result<()> {
             send(pid, Signal::KILL);
         }
         if Instant::now() > give_up {
-            let text = format!("{} processes of the program could not be ended", alive.len());
+            let text = format!(
+                "{} processes of the program could not be ended",
+                alive.len()
+            );
             return Err(io::Error::new(io::ErrorKind::TimedOut, text));
         }
         std::thread::yield_now();
@@ -78,13 +93,17 @@ fn send(pid: i32, signal: Signal) {
 fn is_zombie(pid: i32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     // The name may hold anything, so the state is what follows the last closing bracket.
-    stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with(['Z', 'X']))
+    stat.rsplit_once(") ")
+        .is_none_or(|(_, rest)| rest.starts_with(['Z', 'X']))
 }
 
 /// Waits until the process of this pidfd, a child of ours, ends, and reaps it.
 pub(super) fn wait_end(pidfd: &OwnedFd, limit: Duration) -> io::Result<()> {
     use std::os::fd::AsFd;
-    let timeout = Timespec { tv_sec: limit.as_secs() as i64, tv_nsec: limit.subsec_nanos().into() };
+    let timeout = Timespec {
+        tv_sec: limit.as_secs() as i64,
+        tv_nsec: limit.subsec_nanos().into(),
+    };
     loop {
         let mut one = [PollFd::new(pidfd, PollFlags::IN)];
         match poll(&mut one, Some(&timeout)) {

@@ -34,7 +34,8 @@ pub fn for_next_run() -> Option<User> {
 
 /// In a container only some ids exist: there the highest range is used from its end.
 fn choose(map: &str, pid: u32, counter: u32) -> User {
-    let wanted = BASE | (pid & ((1 << PID_BITS) - 1)) << COUNTER_BITS | counter & ((1 << COUNTER_BITS) - 1);
+    let wanted =
+        BASE | (pid & ((1 << PID_BITS) - 1)) << COUNTER_BITS | counter & ((1 << COUNTER_BITS) - 1);
     let ranges = map.lines().filter_map(|line| {
         let mut fields = line.split_whitespace();
         let inside: u64 = fields.next()?.parse().ok()?;
@@ -51,7 +52,9 @@ fn choose(map: &str, pid: u32, counter: u32) -> User {
     // 65534 is `nobody` and 65535 means "no change" in 16 bits: stay below both.
     let spread = u64::from(wanted) % 4096;
     let id = end.min(65_534).saturating_sub(1 + spread).max(1);
-    User { id: u32::try_from(id).unwrap_or(1) }
+    User {
+        id: u32::try_from(id).unwrap_or(1),
+    }
 }
 
 #[cfg(test)]

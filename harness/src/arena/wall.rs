@@ -17,7 +17,12 @@ pub fn version() -> Option<u32> {
     const VERSION: u32 = 1;
     // Safety: with a null attribute of size 0 the call only asks for the version.
     let version = unsafe {
-        libc::syscall(libc::SYS_landlock_create_ruleset, std::ptr::null::<u8>(), 0usize, VERSION)
+        libc::syscall(
+            libc::SYS_landlock_create_ruleset,
+            std::ptr::null::<u8>(),
+            0usize,
+            VERSION,
+        )
     };
     u32::try_from(version).ok().filter(|version| *version > 0)
 }
@@ -45,8 +50,13 @@ pub(super) fn build(read: &[OwnedFd], write: &[OwnedFd]) -> Result<Option<OwnedF
 
 /// Rights that make sense for a file, when it is one.
 fn rights(fd: &OwnedFd, rights: BitFlags<AccessFs>) -> BitFlags<AccessFs> {
-    let is_folder = rustix::fs::fstat(fd).is_ok_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFDIR);
-    if is_folder { rights } else { rights & AccessFs::from_file(KNOWN) }
+    let is_folder =
+        rustix::fs::fstat(fd).is_ok_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFDIR);
+    if is_folder {
+        rights
+    } else {
+        rights & AccessFs::from_file(KNOWN)
+    }
 }
 
 /// Opens the fresh `/proc` for writing too (thread names and the like), from within init: it is
@@ -62,8 +72,17 @@ pub(super) fn allow_proc(ruleset: RawFd) {
     // Safety: a C string, and a structure as the kernel defines it. A failure leaves /proc read-only.
     unsafe {
         let proc = libc::open(c"/proc".as_ptr(), libc::O_PATH | libc::O_CLOEXEC);
-        let rule = Rule { allowed: WRITE_FILE, parent: proc };
-        libc::syscall(libc::SYS_landlock_add_rule, ruleset, PATH_BENEATH, &raw const rule, 0u32);
+        let rule = Rule {
+            allowed: WRITE_FILE,
+            parent: proc,
+        };
+        libc::syscall(
+            libc::SYS_landlock_add_rule,
+            ruleset,
+            PATH_BENEATH,
+            &raw const rule,
+            0u32,
+        );
         libc::close(proc);
     }
 }
@@ -71,5 +90,6 @@ pub(super) fn allow_proc(ruleset: RawFd) {
 /// Puts the wall around this process and its children for good. Needs `no_new_privs`.
 pub(super) fn restrict(ruleset: RawFd) -> std::io::Result<()> {
     // Safety: plain numbers.
-    super::sys::check(unsafe { libc::syscall(libc::SYS_landlock_restrict_self, ruleset, 0u32) }).map(drop)
+    super::sys::check(unsafe { libc::syscall(libc::SYS_landlock_restrict_self, ruleset, 0u32) })
+        .map(drop)
 }

@@ -39,18 +39,15 @@ pub fn goes_on(view: &View, limit: u64) -> Verdict {
             .seen([call.n])
             .seen(new);
     }
-    let still = view
-        .moments
-        .iter()
-        .rev()
-        .filter(|m| m.n > call.n && m.n < until);
+    let open = |m: &&Moment| m.n > call.n && m.n < until && opened_before(view, m);
+    let still = view.moments.iter().rev().filter(open);
     let still: Vec<_> = still
         .filter_map(|m| Some((m, m.stood_still(view)?)))
         .collect();
-    match still
+    let sure = still
         .iter()
-        .find(|(m, (_, settled))| view.sure_to_stay(settled) && opened_before(view, m))
-    {
+        .find(|(_, (_, settled))| view.sure_to_stay(settled));
+    match sure {
         Some((moment, (n, _))) => {
             let code = if call.main_thread {
                 Code::DiskStalledMain

@@ -19,7 +19,10 @@ pub fn rescore(library: &Library, args: &Rescore) -> Result<Exit, Failure> {
     let pack = match args.pack {
         WhichPack::Current => match library.find(&grading.task) {
             Err(PackError::Unknown { .. }) => {
-                out::tell(&format!("there is no pack of {} here: judged by the stored one", grading.task));
+                out::tell(&format!(
+                    "there is no pack of {} here: judged by the stored one",
+                    grading.task
+                ));
                 pack::open_as(&results.pack(), &grading.task)?
             }
             found => found?,

@@ -3,7 +3,8 @@
 use super::seed::{Dice, derive};
 use super::{Item, Plan, paths};
 use crate::task::amount::{Amount, AmountError};
-use crate::task::world::{Answer, Framing, Origin, Paths, Placement};
+use super::body::BINARY;
+use crate::task::world::{Answer, Content, Framing, Origin, Paths, Placement};
 use crate::task::{Params, Scenario, Task};
 
 /// Most entries of a list, doubled lines included.
@@ -180,7 +181,10 @@ impl List<'_> {
             },
             framing: framing(&answer, self.origin.framing, form),
             answer,
-            body,
+            body: match self.origin.content {
+                Content::Text => body & !BINARY,
+                Content::Binary => body | BINARY,
+            },
             listed,
         }
     }

@@ -8,21 +8,34 @@ use std::collections::BTreeMap;
 /// has no value in this run is dropped. An element that is nothing but a placeholder becomes one argument
 /// for each of its values; within an element the values stand separated by blanks. What stands in braces
 /// but is neither in `values` nor in the contract is left as it is: it is the program's own.
-pub fn argv(run: &[String], contract: &[String], values: &BTreeMap<String, Vec<String>>) -> Vec<String> {
+pub fn argv(
+    run: &[String],
+    contract: &[String],
+    values: &BTreeMap<String, Vec<String>>,
+) -> Vec<String> {
     let known = |name: &str| KNOWN.contains(&name) || values.contains_key(name);
     let uses = run.iter().any(|element| names(element).any(known));
     let appended = if uses { &[] } else { contract };
-    run.iter().chain(appended).flat_map(|element| fill(element, values, &known)).collect()
+    run.iter()
+        .chain(appended)
+        .flat_map(|element| fill(element, values, &known))
+        .collect()
 }
 
 /// Every placeholder that an exercise may have; one without a value drops its element.
 const KNOWN: &[&str] = &[
-    "limit", "urls", "out", "url", "depth", "upstream", "host", "port", "file", "timeout", "workers", "queue",
-    "commands", "script", "pattern", "targets", "cities", "numbers",
+    "limit", "urls", "out", "url", "depth", "upstream", "host", "port", "file", "timeout",
+    "workers", "queue", "commands", "script", "pattern", "targets", "cities", "numbers",
 ];
 
-fn fill(element: &str, values: &BTreeMap<String, Vec<String>>, known: &dyn Fn(&str) -> bool) -> Vec<String> {
-    if let Some(name) = element.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'))
+fn fill(
+    element: &str,
+    values: &BTreeMap<String, Vec<String>>,
+    known: &dyn Fn(&str) -> bool,
+) -> Vec<String> {
+    if let Some(name) = element
+        .strip_prefix('{')
+        .and_then(|rest| rest.strip_suffix('}'))
         && known(name)
     {
         return values.get(name).cloned().unwrap_or_default();
@@ -72,7 +85,11 @@ mod tests {
 
     fn check(run: &[&str], expected: &[&str]) {
         let own = |list: &[&str]| list.iter().map(|s| s.to_string()).collect::<Vec<_>>();
-        let values = [("limit", own(&["3"])), ("urls", own(&["/in/u"])), ("cities", own(&["Oslo", "St. Ives"]))];
+        let values = [
+            ("limit", own(&["3"])),
+            ("urls", own(&["/in/u"])),
+            ("cities", own(&["Oslo", "St. Ives"])),
+        ];
         let values = values.map(|(name, value)| (name.to_owned(), value)).into();
         let contract = own(&["-c", "{limit}", "--depth={depth}", "{urls}"]);
         assert_eq!(argv(&own(run), &contract, &values), own(expected));
@@ -80,18 +97,27 @@ mod tests {
 
     #[test]
     fn the_contract_is_appended_where_no_placeholder_is_used() {
-        check(&["python3", "f.py"], &["python3", "f.py", "-c", "3", "/in/u"]);
+        check(
+            &["python3", "f.py"],
+            &["python3", "f.py", "-c", "3", "/in/u"],
+        );
         check(&["awk", "{print}"], &["awk", "{print}", "-c", "3", "/in/u"]);
     }
 
     #[test]
     fn own_flags_stand_instead_of_the_contracts() {
-        check(&["./f", "--max={limit}", "{urls}"], &["./f", "--max=3", "/in/u"]);
+        check(
+            &["./f", "--max={limit}", "{urls}"],
+            &["./f", "--max=3", "/in/u"],
+        );
     }
 
     #[test]
     fn an_element_without_a_value_is_dropped() {
-        check(&["./f", "{limit}", "--depth={depth}", "{depth}"], &["./f", "3"]);
+        check(
+            &["./f", "{limit}", "--depth={depth}", "{depth}"],
+            &["./f", "3"],
+        );
     }
 
     #[test]
@@ -103,7 +129,10 @@ mod tests {
 
     #[test]
     fn other_braces_are_the_programs_own() {
-        check(&["./f", "{limit}", "{}", "{X}", "a{b", "{other}"], &["./f", "3", "{}", "{X}", "a{b", "{other}"]);
+        check(
+            &["./f", "{limit}", "{}", "{X}", "a{b", "{other}"],
+            &["./f", "3", "{}", "{X}", "a{b", "{other}"],
+        );
         check(&["./f", "{{limit}}"], &["./f", "{3}"]);
     }
 }

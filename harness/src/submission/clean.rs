@@ -21,7 +21,10 @@ pub fn remove(folder: &Path) -> io::Result<()> {
         Err(Errno::NOENT) => return Ok(()),
         top => top?,
     };
-    let mut remover = Remover { top: top.as_fd(), moved: 0 };
+    let mut remover = Remover {
+        top: top.as_fd(),
+        moved: 0,
+    };
     // What was moved up while one round went on is there for the next.
     while remover.empty(top.as_fd(), 0)? {}
     match rustix::fs::unlinkat(CWD, folder, AtFlags::REMOVEDIR) {
@@ -122,7 +125,7 @@ mod tests {
         fs::write(top.join("a/b/file"), "").unwrap();
         symlink(&outside, top.join("a/link")).unwrap();
         for name in ["a/b", "a", ""] {
-            fs::set_permissions(top.join(name), fs::Permissions::from_mode(0)).unwrap();
+            fs::set_permissions(top.join(name), fs::Permissions::from_mode(0o0)).unwrap();
         }
         remove(&top).unwrap();
         assert!(!top.exists());

@@ -27,7 +27,12 @@ pub struct Rules {
 
 impl Default for Rules {
     fn default() -> Self {
-        Rules { bytes: 1 << 30, entries: 100_000, depth: 64, hidden: Vec::new() }
+        Rules {
+            bytes: 1 << 30,
+            entries: 100_000,
+            depth: 64,
+            hidden: Vec::new(),
+        }
     }
 }
 
@@ -72,24 +77,45 @@ const MOST_NOTES: usize = 100;
 ///
 /// # Errors
 /// See [`CopyError`]. What was copied so far is left for the caller to remove.
-pub fn stage(from: Option<&Path>, to: &Path, owner: Option<User>, rules: &Rules) -> Result<Copied, CopyError> {
-    let write = |source: io::Error| CopyError::Write { path: to.to_owned(), source };
+pub fn stage(
+    from: Option<&Path>,
+    to: &Path,
+    owner: Option<User>,
+    rules: &Rules,
+) -> Result<Copied, CopyError> {
+    let write = |source: io::Error| CopyError::Write {
+        path: to.to_owned(),
+        source,
+    };
     if let Some(above) = to.parent() {
         std::fs::create_dir_all(above).map_err(write)?;
     }
     std::fs::create_dir(to).map_err(write)?;
     let target = open_folder(CWD, to).map_err(write)?;
-    let hidden = rules.hidden.iter().filter_map(|path| std::fs::metadata(path).ok());
+    let hidden = rules
+        .hidden
+        .iter()
+        .filter_map(|path| std::fs::metadata(path).ok());
     let hidden = hidden.map(|meta| (meta.dev(), meta.ino())).collect();
-    let mut copier = Copier { rules, owner, hidden, done: Copied::default() };
+    let mut copier = Copier {
+        rules,
+        owner,
+        hidden,
+        done: Copied::default(),
+    };
     if let Some(from) = from {
-        let read = |source: io::Error| CopyError::Read { path: from.to_owned(), source };
+        let read = |source: io::Error| CopyError::Read {
+            path: from.to_owned(),
+            source,
+        };
         // The folder itself may be named through a link; nothing below it is.
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let source = rustix::fs::open(from, flags, Mode::empty()).map_err(|e| read(e.into()))?;
         copier.folder(source.as_fd(), target.as_fd(), Path::new(""), 0)?;
     }
-    copier.finish_folder(&target, Mode::from_raw_mode(0o755)).map_err(write)?;
+    copier
+        .finish_folder(&target, Mode::from_raw_mode(0o755))
+        .map_err(write)?;
     Ok(copier.done)
 }
 
@@ -102,11 +128,23 @@ struct Copier<'a> {
 
 impl Copier<'_> {
     /// Copies what is in one folder. `path` is for messages, relative to the top.
-    fn folder(&mut self, from: BorrowedFd, to: BorrowedFd, path: &Path, depth: u32) -> Result<(), CopyError> {
+    fn folder(
+        &mut self,
+        from: BorrowedFd,
+        to: BorrowedFd,
+        path: &Path,
+        depth: u32,
+    ) -> Result<(), CopyError> {
         if depth > self.rules.depth {
-            return Err(CopyError::TooDeep { path: path.to_owned(), limit: self.rules.depth });
+            return Err(CopyError::TooDeep {
+                path: path.to_owned(),
+                limit: self.rules.depth,
+            });
         }
-        let read = |source: rustix::io::Errno| CopyError::Read { path: shown(path), source: source.into() };
+        let read = |source: rustix::io::Errno| CopyError::Read {
+            path: shown(path),
+            source: source.into(),
+        };
         for entry in Dir::read_from(from).map_err(read)? {
             let entry = entry.map_err(read)?;
             let name = entry.file_name();
@@ -116,7 +154,10 @@ impl Copier<'_> {
             let inner = path.join(name.to_string_lossy().as_ref());
             self.done.entries += 1;
             if self.done.entries > self.rules.entries {
-                return Err(CopyError::TooMany { path: inner, limit: self.rules.entries });
+                return Err(CopyError::TooMany {
+                    path: inner,
+                    limit: self.rules.entries,
+                });
             }
             self.entry(from, to, name, &inner, depth)?;
         }
@@ -131,9 +172,16 @@ impl Copier<'_> {
         path: &Path,
         depth: u32,
     ) -> Result<(), CopyError> {
-        let read = |source: io::Error| CopyError::Read { path: path.to_owned(), source };
-        let write = |source: io::Error| CopyError::Write { path: path.to_owned(), source };
-        let stat = rustix::fs::statat(from, name, AtFlags::SYMLINK_NOFOLLOW).map_err(|e| read(e.into()))?;
+        let read = |source: io::Error| CopyError::Read {
+            path: path.to_owned(),
+            source,
+        };
+        let write = |source: io::Error| CopyError::Write {
+            path: path.to_owned(),
+            source,
+        };
+        let stat = rustix::fs::statat(from, name, AtFlags::SYMLINK_NOFOLLOW)
+            .map_err(|e| read(e.into()))?;
         match FileType::from_raw_mode(stat.st_mode) {
             FileType::Directory if self.hidden.contains(&(stat.st_dev, stat.st_ino)) => {
                 self.note(format!("{}: left out", path.display()));
@@ -147,10 +195,16 @@ impl Copier<'_> {
             }
             FileType::RegularFile => self.file(from, to, name, path)?,
             FileType::Symlink => {
-                let target = rustix::fs::readlinkat(from, name, Vec::new()).map_err(|e| read(e.into()))?;
-                let inside = target.to_str().is_ok_and(|target| stays_inside(path, Path::new(target)));
+                let target =
+                    rustix::fs::readlinkat(from, name, Vec::new()).map_err(|e| read(e.into()))?;
+                let inside = target
+                    .to_str()
+                    .is_ok_and(|target| stays_inside(path, Path::new(target)));
                 if !inside {
-                    self.note(format!("{}: a link that leads out of the folder was left out", path.display()));
+                    self.note(format!(
+                        "{}: a link that leads out of the folder was left out",
+                        path.display()
+                    ));
                     return Ok(());
                 }
                 rustix::fs::symlinkat(target, to, name).map_err(|e| write(e.into()))?;
@@ -161,26 +215,44 @@ impl Copier<'_> {
         Ok(())
     }
 
-    fn file(&mut self, from: BorrowedFd, to: BorrowedFd, name: &CStr, path: &Path) -> Result<(), CopyError> {
-        let read = |source: io::Error| CopyError::Read { path: path.to_owned(), source };
-        let write = |source: io::Error| CopyError::Write { path: path.to_owned(), source };
+    fn file(
+        &mut self,
+        from: BorrowedFd,
+        to: BorrowedFd,
+        name: &CStr,
+        path: &Path,
+    ) -> Result<(), CopyError> {
+        let read = |source: io::Error| CopyError::Read {
+            path: path.to_owned(),
+            source,
+        };
+        let write = |source: io::Error| CopyError::Write {
+            path: path.to_owned(),
+            source,
+        };
         // It was a regular file a moment ago; should it have become a pipe, opening must not wait.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let source = rustix::fs::openat(from, name, flags, Mode::empty()).map_err(|e| read(e.into()))?;
+        let source =
+            rustix::fs::openat(from, name, flags, Mode::empty()).map_err(|e| read(e.into()))?;
         let stat = rustix::fs::fstat(&source).map_err(|e| read(e.into()))?;
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
             return Err(read(io::Error::other("changed while it was copied")));
         }
         let left = self.rules.bytes - self.done.bytes;
-        let too_large = || CopyError::TooLarge { path: path.to_owned(), limit: self.rules.bytes };
+        let too_large = || CopyError::TooLarge {
+            path: path.to_owned(),
+            limit: self.rules.bytes,
+        };
         if stat.st_size as u64 > left {
             return Err(too_large());
         }
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let flags =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let made = Mode::RUSR | Mode::WUSR;
         let target = rustix::fs::openat(to, name, flags, made).map_err(|e| write(e.into()))?;
         let mut target = File::from(target);
-        let copied = io::copy(&mut File::from(source).take(left + 1), &mut target).map_err(write)?;
+        let copied =
+            io::copy(&mut File::from(source).take(left + 1), &mut target).map_err(write)?;
         if copied > left {
             return Err(too_large());
         }
@@ -196,14 +268,24 @@ impl Copier<'_> {
     }
 
     fn own(&self, fd: BorrowedFd) -> io::Result<()> {
-        let Some(User { id }) = self.owner else { return Ok(()) };
+        let Some(User { id }) = self.owner else {
+            return Ok(());
+        };
         std::os::unix::fs::fchown(fd, Some(id), Some(id))
     }
 
     fn own_link(&self, folder: BorrowedFd, name: &CStr) -> io::Result<()> {
-        let Some(User { id }) = self.owner else { return Ok(()) };
+        let Some(User { id }) = self.owner else {
+            return Ok(());
+        };
         let (user, group) = (rustix::fs::Uid::from_raw(id), rustix::fs::Gid::from_raw(id));
-        Ok(rustix::fs::chownat(folder, name, Some(user), Some(group), AtFlags::SYMLINK_NOFOLLOW)?)
+        Ok(rustix::fs::chownat(
+            folder,
+            name,
+            Some(user),
+            Some(group),
+            AtFlags::SYMLINK_NOFOLLOW,
+        )?)
     }
 
     fn note(&mut self, note: String) {
@@ -238,7 +320,11 @@ fn mode(stat: &Stat) -> Mode {
 
 /// The top has no name of its own.
 fn shown(path: &Path) -> PathBuf {
-    if path.as_os_str().is_empty() { ".".into() } else { path.to_owned() }
+    if path.as_os_str().is_empty() {
+        ".".into()
+    } else {
+        path.to_owned()
+    }
 }
 
 #[cfg(test)]

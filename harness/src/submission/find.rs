@@ -54,11 +54,17 @@ pub enum FindError {
 pub fn look(folder: &Path) -> Result<(), FindError> {
     match fs::metadata(folder) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Err(FindError::Missing(folder.to_owned())),
-        Err(source) => Err(FindError::Unreadable { path: folder.to_owned(), source }),
+        Err(source) => Err(FindError::Unreadable {
+            path: folder.to_owned(),
+            source,
+        }),
         Ok(meta) if !meta.is_dir() => Err(FindError::NotFolder(folder.to_owned())),
         Ok(_) => match fs::read_dir(folder) {
             Ok(_) => Ok(()),
-            Err(source) => Err(FindError::Unreadable { path: folder.to_owned(), source }),
+            Err(source) => Err(FindError::Unreadable {
+                path: folder.to_owned(),
+                source,
+            }),
         },
     }
 }
@@ -71,17 +77,26 @@ pub fn look(folder: &Path) -> Result<(), FindError> {
 pub fn find(folder: &Path, exercise: &str) -> Result<Found, FindError> {
     look(folder)?;
     let here = Here { folder, exercise };
-    let Some(text) = here.read(FILE)? else { return here.by_convention() };
+    let Some(text) = here.read(FILE)? else {
+        return here.by_convention();
+    };
     let path = folder.join(FILE);
     let manifest = Manifest::read(&text, &path.display().to_string())?;
     for (key, command) in [("build", &manifest.build), ("run", &manifest.run)] {
-        if command.as_ref().is_some_and(|command| command.first().is_none_or(String::is_empty)) {
+        if command
+            .as_ref()
+            .is_some_and(|command| command.first().is_none_or(String::is_empty))
+        {
             return Err(FindError::EmptyCommand { path, key });
         }
     }
     let mut found = match manifest.run {
         // As written: without `build` there is none.
-        Some(run) => Found { build: None, candidates: Vec::new(), ..here.found(FILE, None, run) },
+        Some(run) => Found {
+            build: None,
+            candidates: Vec::new(),
+            ..here.found(FILE, None, run)
+        },
         None => here.by_convention()?,
     };
     found.build = manifest.build.or(found.build);
@@ -100,14 +115,21 @@ impl Found {
         if self.candidates.is_empty() {
             return Ok(());
         }
-        match self.candidates.iter().find(|name| is_executable(&built.join(name))) {
+        match self
+            .candidates
+            .iter()
+            .find(|name| is_executable(&built.join(name)))
+        {
             Some(name) => {
                 self.run[0] = format!("./{name}");
                 Ok(())
             }
             None => {
                 let why = format!("`{}` made none of: {}", self.by, self.candidates.join(", "));
-                Err(FindError::Unclear { folder: built.to_owned(), why })
+                Err(FindError::Unclear {
+                    folder: built.to_owned(),
+                    why,
+                })
             }
         }
     }
@@ -120,8 +142,13 @@ struct Here<'a> {
 
 impl Here<'_> {
     fn found(&self, by: &str, build: Option<&str>, run: Vec<String>) -> Found {
-        let real = self.folder.canonicalize().unwrap_or_else(|_| self.folder.to_owned());
-        let name = real.file_name().map_or("submission".into(), |name| name.to_string_lossy());
+        let real = self
+            .folder
+            .canonicalize()
+            .unwrap_or_else(|_| self.folder.to_owned());
+        let name = real
+            .file_name()
+            .map_or("submission".into(), |name| name.to_string_lossy());
         Found {
             name: name.into_owned(),
             // Through a shell: where temporary files go is known inside only.
@@ -139,17 +166,26 @@ impl Here<'_> {
         }
         if self.has("go.mod") {
             let run = vec!["./.program".to_owned()];
-            return Ok(self.found("go.mod", Some("GOFLAGS=-buildvcs=false go build -o .program ."), run));
+            return Ok(self.found(
+                "go.mod",
+                Some("GOFLAGS=-buildvcs=false go build -o .program ."),
+                run,
+            ));
         }
         if let Some(text) = self.read("package.json")? {
             return self.node(&text);
         }
         if self.has("Makefile") || self.has("makefile") {
             let flat = self.exercise.replace('-', "_");
-            let candidates: Vec<String> = ["run", self.exercise, &flat, "main", "a.out"].map(str::to_owned).into();
+            let candidates: Vec<String> = ["run", self.exercise, &flat, "main", "a.out"]
+                .map(str::to_owned)
+                .into();
             let mut found = self.found("Makefile", None, vec!["./run".to_owned()]);
             found.build = Some(vec!["make".to_owned()]);
-            return Ok(Found { candidates, ..found });
+            return Ok(Found {
+                candidates,
+                ..found
+            });
         }
         self.python()
     }
@@ -167,48 +203,83 @@ impl Here<'_> {
         let wanted = [default_run(text), Some(self.exercise.to_owned()), package];
         let chosen = match &names[..] {
             [only] => Some(only.clone()),
-            _ => wanted.into_iter().flatten().find(|name| names.contains(name)),
+            _ => wanted
+                .into_iter()
+                .flatten()
+                .find(|name| names.contains(name)),
         };
         let Some(name) = chosen else {
             let why = match names.len() {
                 0 => "Cargo.toml names no program".to_owned(),
-                _ => format!("Cargo.toml makes several programs ({}), none is called `{}`", names.join(", "), self.exercise),
+                _ => format!(
+                    "Cargo.toml makes several programs ({}), none is called `{}`",
+                    names.join(", "),
+                    self.exercise
+                ),
             };
-            return Err(FindError::Unclear { folder: self.folder.to_owned(), why });
+            return Err(FindError::Unclear {
+                folder: self.folder.to_owned(),
+                why,
+            });
         };
-        if !name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')) {
+        if !name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+        {
             let why = format!("`{name}` is no name of a program");
-            return Err(FindError::Unclear { folder: self.folder.to_owned(), why });
+            return Err(FindError::Unclear {
+                folder: self.folder.to_owned(),
+                why,
+            });
         }
         let build = format!(
             "cargo build --release --offline --bin {name} --target-dir \"$TMPDIR/target\"\n\
              mkdir -p target/release\n\
              cp \"$TMPDIR/target/release/{name}\" target/release/"
         );
-        Ok(self.found("Cargo.toml", Some(&build), vec![format!("./target/release/{name}")]))
+        Ok(self.found(
+            "Cargo.toml",
+            Some(&build),
+            vec![format!("./target/release/{name}")],
+        ))
     }
 
     fn node(&self, text: &str) -> Result<Found, FindError> {
-        let unclear = |why: String| FindError::Unclear { folder: self.folder.to_owned(), why };
+        let unclear = |why: String| FindError::Unclear {
+            folder: self.folder.to_owned(),
+            why,
+        };
         let package: serde_json::Value =
             serde_json::from_str(text).map_err(|e| unclear(format!("package.json: {e}")))?;
         // `npm start` would put a package manager and a shell between us and the program.
-        let start = package["scripts"]["start"].as_str().filter(|start| !start.contains(SHELL));
-        let start: Vec<String> = start.map(|start| start.split_whitespace().map(str::to_owned).collect()).unwrap_or_default();
+        let start = package["scripts"]["start"]
+            .as_str()
+            .filter(|start| !start.contains(SHELL));
+        let start: Vec<String> = start
+            .map(|start| start.split_whitespace().map(str::to_owned).collect())
+            .unwrap_or_default();
         if start.first().is_some_and(|program| program == "node") {
             return Ok(self.found("package.json", None, start));
         }
         let main = package["main"].as_str().unwrap_or("index.js");
         if self.has(main) {
-            return Ok(self.found("package.json", None, vec!["node".to_owned(), main.to_owned()]));
+            return Ok(self.found(
+                "package.json",
+                None,
+                vec!["node".to_owned(), main.to_owned()],
+            ));
         }
-        Err(unclear(format!("package.json has no start of the form `node FILE`, and there is no `{main}`")))
+        Err(unclear(format!(
+            "package.json has no start of the form `node FILE`, and there is no `{main}`"
+        )))
     }
 
     fn python(&self) -> Result<Found, FindError> {
         let stems = self.file_stems(".", "py");
         let flat = self.exercise.replace('-', "_");
-        let named = [flat.as_str(), "main"].into_iter().find(|name| stems.iter().any(|stem| stem == name));
+        let named = [flat.as_str(), "main"]
+            .into_iter()
+            .find(|name| stems.iter().any(|stem| stem == name));
         let script = match (named, &stems[..]) {
             (Some(name), _) => Some(name),
             (None, [only]) => Some(only.as_str()),
@@ -224,17 +295,28 @@ impl Here<'_> {
                 return Ok(self.found("run", None, vec!["./run".to_owned()]));
             }
             let why = "`run` is not executable; `chmod +x run` makes it so, else".to_owned();
-            return Err(FindError::Unclear { folder: self.folder.to_owned(), why });
+            return Err(FindError::Unclear {
+                folder: self.folder.to_owned(),
+                why,
+            });
         }
         if stems.len() > 1 {
             let why = format!("there are several Python files, but neither main.py nor {flat}.py");
-            return Err(FindError::Unclear { folder: self.folder.to_owned(), why });
+            return Err(FindError::Unclear {
+                folder: self.folder.to_owned(),
+                why,
+            });
         }
-        let mut entries = fs::read_dir(self.folder)
-            .map_err(|source| FindError::Unreadable { path: self.folder.to_owned(), source })?;
+        let mut entries = fs::read_dir(self.folder).map_err(|source| FindError::Unreadable {
+            path: self.folder.to_owned(),
+            source,
+        })?;
         match entries.next() {
             None => Err(FindError::Empty(self.folder.to_owned())),
-            Some(_) => Err(FindError::Nothing { folder: self.folder.to_owned(), exercise: flat }),
+            Some(_) => Err(FindError::Nothing {
+                folder: self.folder.to_owned(),
+                exercise: flat,
+            }),
         }
     }
 
@@ -245,10 +327,17 @@ impl Here<'_> {
     /// A small text file of the submission, if it is there.
     fn read(&self, name: &str) -> Result<Option<String>, FindError> {
         let path = self.folder.join(name);
-        let error = |source| FindError::Unreadable { path: path.clone(), source };
+        let error = |source| FindError::Unreadable {
+            path: path.clone(),
+            source,
+        };
         // Never a link's target, and no waiting for a pipe's writer.
         let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
-        let file = match fs::OpenOptions::new().read(true).custom_flags(flags).open(&path) {
+        let file = match fs::OpenOptions::new()
+            .read(true)
+            .custom_flags(flags)
+            .open(&path)
+        {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
             file => file.map_err(error)?,
         };
@@ -258,14 +347,21 @@ impl Here<'_> {
             return Err(error(io::Error::other(why)));
         }
         let mut text = String::new();
-        file.take(MAX_BYTES).read_to_string(&mut text).map_err(error)?;
+        file.take(MAX_BYTES)
+            .read_to_string(&mut text)
+            .map_err(error)?;
         Ok(Some(text))
     }
 
     /// Names, without their ending, of the files with this ending.
     fn file_stems(&self, folder: &str, ending: &str) -> Vec<String> {
-        let entries = fs::read_dir(self.folder.join(folder)).into_iter().flatten().flatten();
-        let files = entries.map(|entry| entry.path()).filter(|path| path.is_file());
+        let entries = fs::read_dir(self.folder.join(folder))
+            .into_iter()
+            .flatten()
+            .flatten();
+        let files = entries
+            .map(|entry| entry.path())
+            .filter(|path| path.is_file());
         let mut stems: Vec<String> = files
             .filter(|path| path.extension().is_some_and(|e| e == ending))
             .filter_map(|path| path.file_stem()?.to_str().map(str::to_owned))
@@ -279,7 +375,8 @@ impl Here<'_> {
 const SHELL: &[char] = &['&', '|', ';', '<', '>', '$', '`', '\'', '"', '*', '(', '='];
 
 fn is_executable(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+    fs::symlink_metadata(path)
+        .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
 /// Lines of one table of a TOML file, as key and value; enough for names.
@@ -287,7 +384,10 @@ fn table<'a>(text: &'a str, header: &'a str) -> impl Iterator<Item = (&'a str, &
     let mut inside = false;
     text.lines().map(str::trim).filter_map(move |line| {
         if line.starts_with('[') {
-            inside = line.split('#').next().is_some_and(|line| line.trim() == header);
+            inside = line
+                .split('#')
+                .next()
+                .is_some_and(|line| line.trim() == header);
             return None;
         }
         let (key, value) = line.split_once('=').filter(|_| inside)?;
@@ -298,7 +398,9 @@ fn table<'a>(text: &'a str, header: &'a str) -> impl Iterator<Item = (&'a str, &
 }
 
 fn key(text: &str, name: &str) -> Option<String> {
-    table(text, "[package]").find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
+    table(text, "[package]")
+        .find(|(key, _)| *key == name)
+        .map(|(_, value)| value.to_owned())
 }
 
 fn package(text: &str) -> Option<String> {
@@ -311,7 +413,10 @@ fn default_run(text: &str) -> Option<String> {
 
 /// Names of `[[bin]]` tables.
 fn programs(text: &str) -> Vec<String> {
-    table(text, "[[bin]]").filter(|(key, _)| *key == "name").map(|(_, name)| name.to_owned()).collect()
+    table(text, "[[bin]]")
+        .filter(|(key, _)| *key == "name")
+        .map(|(_, name)| name.to_owned())
+        .collect()
 }
 
 #[cfg(test)]

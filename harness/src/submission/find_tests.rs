@@ -29,7 +29,10 @@ fn error(files: &[(&str, &str)]) -> String {
 fn a_manifest_says_it_all() {
     let yaml = "name: Ann\nbuild: [make, all]\nrun: [./w, '{limit}']\nport: 9000\n";
     let found = found(&[("submission.yaml", yaml), ("main.py", "")]).unwrap();
-    assert_eq!((found.name.as_str(), found.port, found.by.as_str()), ("Ann", Some(9000), "submission.yaml"));
+    assert_eq!(
+        (found.name.as_str(), found.port, found.by.as_str()),
+        ("Ann", Some(9000), "submission.yaml")
+    );
     assert_eq!(found.build.unwrap(), ["make", "all"]);
     assert_eq!(found.run, ["./w", "{limit}"]);
 }
@@ -37,7 +40,10 @@ fn a_manifest_says_it_all() {
 #[test]
 fn a_manifest_without_run_leaves_that_to_the_conventions() {
     let found = found(&[("submission.yaml", "port: 9000\n"), ("main.py", "")]).unwrap();
-    assert_eq!((found.run.join(" "), found.port), ("python3 main.py".to_owned(), Some(9000)));
+    assert_eq!(
+        (found.run.join(" "), found.port),
+        ("python3 main.py".to_owned(), Some(9000))
+    );
 }
 
 #[test]
@@ -54,8 +60,14 @@ fn an_empty_command_is_told() {
 #[test]
 fn python_by_name_or_alone() {
     assert_eq!(run(&[("solution.py", "")]), "python3 solution.py");
-    assert_eq!(run(&[("main.py", ""), ("helper.py", "")]), "python3 main.py");
-    assert_eq!(run(&[("main.py", ""), ("disk_writer.py", "")]), "python3 disk_writer.py");
+    assert_eq!(
+        run(&[("main.py", ""), ("helper.py", "")]),
+        "python3 main.py"
+    );
+    assert_eq!(
+        run(&[("main.py", ""), ("disk_writer.py", "")]),
+        "python3 disk_writer.py"
+    );
     assert!(error(&[("a.py", ""), ("b.py", "")]).contains("several Python files"));
 }
 
@@ -84,10 +96,24 @@ fn a_name_with_a_shells_characters_builds_nothing() {
 
 #[test]
 fn node_starts_without_a_package_manager() {
-    assert_eq!(run(&[("package.json", r#"{"scripts":{"start":"node src/app.js --fast"}}"#)]), "node src/app.js --fast");
-    assert_eq!(run(&[("package.json", r#"{"main":"app.js"}"#), ("app.js", "")]), "node app.js");
-    assert_eq!(run(&[("package.json", "{}"), ("index.js", "")]), "node index.js");
-    assert!(error(&[("package.json", r#"{"scripts":{"start":"tsc && node x"}}"#)]).contains("index.js"));
+    assert_eq!(
+        run(&[(
+            "package.json",
+            r#"{"scripts":{"start":"node src/app.js --fast"}}"#
+        )]),
+        "node src/app.js --fast"
+    );
+    assert_eq!(
+        run(&[("package.json", r#"{"main":"app.js"}"#), ("app.js", "")]),
+        "node app.js"
+    );
+    assert_eq!(
+        run(&[("package.json", "{}"), ("index.js", "")]),
+        "node index.js"
+    );
+    assert!(
+        error(&[("package.json", r#"{"scripts":{"start":"tsc && node x"}}"#)]).contains("index.js")
+    );
     assert!(error(&[("package.json", "{")]).contains("package.json"));
 }
 
@@ -99,7 +125,10 @@ fn what_make_made_is_known_afterwards() {
     assert_eq!(found.run, ["./disk_writer"]);
     fs::remove_file(dir.path().join("disk_writer")).unwrap();
     let error = found.settle(dir.path()).unwrap_err().to_string();
-    assert!(error.contains("made none of: run, disk-writer, disk_writer"), "{error}");
+    assert!(
+        error.contains("made none of: run, disk-writer, disk_writer"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -123,5 +152,8 @@ fn what_cannot_be_started_is_told() {
 fn a_manifest_that_is_a_link_is_not_followed() {
     let dir = tempfile::tempdir().unwrap();
     std::os::unix::fs::symlink("/etc/passwd", dir.path().join(FILE)).unwrap();
-    assert!(matches!(find(dir.path(), "fetcher"), Err(FindError::Unreadable { .. })));
+    assert!(matches!(
+        find(dir.path(), "fetcher"),
+        Err(FindError::Unreadable { .. })
+    ));
 }

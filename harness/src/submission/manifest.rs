@@ -34,7 +34,10 @@ impl Manifest {
     /// Syntax, types and unknown keys, with line and column.
     pub fn read(text: &str, name: &str) -> Result<Manifest, TaskError> {
         // An empty document is YAML for nothing at all.
-        if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
+        if text
+            .lines()
+            .all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'))
+        {
             return Ok(Manifest::default());
         }
         parse(text, name)
@@ -52,17 +55,26 @@ mod tests {
         assert_eq!(manifest.run.unwrap(), ["./main", "{limit}"]);
         assert_eq!(manifest.build.unwrap().len(), 5);
         assert_eq!(manifest.port, Some(8080));
-        assert_eq!(Manifest::read("# nothing yet\n", "submission.yaml").unwrap(), Manifest::default());
+        assert_eq!(
+            Manifest::read("# nothing yet\n", "submission.yaml").unwrap(),
+            Manifest::default()
+        );
     }
 
     #[test]
     fn a_mistake_is_told_with_its_place() {
-        let error = Manifest::read("run: [x]\nbuidl: [make]\n", "dir/submission.yaml").unwrap_err().to_string();
+        let error = Manifest::read("run: [x]\nbuidl: [make]\n", "dir/submission.yaml")
+            .unwrap_err()
+            .to_string();
         assert!(error.starts_with("dir/submission.yaml:2:1"), "{error}");
         assert!(error.contains("build"), "{error}");
-        let error = Manifest::read("run: python3 main.py\n", "submission.yaml").unwrap_err().to_string();
+        let error = Manifest::read("run: python3 main.py\n", "submission.yaml")
+            .unwrap_err()
+            .to_string();
         assert!(error.starts_with("submission.yaml:1:"), "{error}");
-        let error = Manifest::read("run: [x]\nport: 70000\n", "submission.yaml").unwrap_err().to_string();
+        let error = Manifest::read("run: [x]\nport: 70000\n", "submission.yaml")
+            .unwrap_err()
+            .to_string();
         assert!(error.starts_with("submission.yaml:2:7"), "{error}");
     }
 }

@@ -34,14 +34,25 @@ impl Scratch {
     }
 
     fn within(parent: &Path) -> io::Result<Scratch> {
-        let path = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent)?.keep();
+        let path = tempfile::Builder::new()
+            .prefix(PREFIX)
+            .tempdir_in(parent)?
+            .keep();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o711))?;
         // Locked before it has its name, so that nobody can take it for an abandoned one.
         let fresh = path.join("lock.new");
-        let lock = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;
+        let lock = fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&fresh)?;
         rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
         fs::rename(&fresh, path.join(LOCK))?;
-        Ok(Scratch { path, _lock: lock, kept: false })
+        Ok(Scratch {
+            path,
+            _lock: lock,
+            kept: false,
+        })
     }
 
     pub fn path(&self) -> &Path {
@@ -74,7 +85,8 @@ pub fn sweep() -> usize {
 fn sweep_in(parent: &Path) -> usize {
     let entries = fs::read_dir(parent).into_iter().flatten().flatten();
     let ours = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX));
-    ours.filter(|entry| is_abandoned(&entry.path()) && remove(&entry.path()).is_ok()).count()
+    ours.filter(|entry| is_abandoned(&entry.path()) && remove(&entry.path()).is_ok())
+        .count()
 }
 
 /// Ours, with a lock file that nobody holds.
@@ -85,8 +97,13 @@ fn is_abandoned(folder: &Path) -> bool {
         return false;
     }
     let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
-    let lock = fs::OpenOptions::new().read(true).custom_flags(flags).open(folder.join(LOCK));
-    lock.is_ok_and(|lock| rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok())
+    let lock = fs::OpenOptions::new()
+        .read(true)
+        .custom_flags(flags)
+        .open(folder.join(LOCK));
+    lock.is_ok_and(|lock| {
+        rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok()
+    })
 }
 
 #[cfg(test)]

@@ -45,6 +45,9 @@ pub struct Origin {
     /// How the paths of the list look.
     #[serde(default)]
     pub paths: Paths,
+    /// What bodies are made of.
+    #[serde(default)]
+    pub content: Content,
 }
 
 fn three() -> u16 {
@@ -57,6 +60,17 @@ fn small() -> Range {
 
 fn zero() -> Amount {
     Amount::Int(0)
+}
+
+/// What bodies are made of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Content {
+    /// Text, which a program may decode without harm.
+    #[default]
+    Text,
+    /// Any bytes.
+    Binary,
 }
 
 /// How the end of a body is told.

@@ -24,6 +24,7 @@ use super::side::Side;
 use super::wire::{Reading, Tap, Wire};
 use crate::evidence::{self, Ending, Place, Point};
 use crate::plan::Item;
+use crate::plan::body::BINARY;
 use crate::task::world::{Answer as Kind, Framing};
 
 const LOST: &str = "no such page\n";
@@ -320,6 +321,10 @@ async fn respond(
         item.framing,
         gate,
     );
+    if item.body & BINARY != 0 {
+        let kind = HeaderValue::from_static("application/octet-stream");
+        response.headers_mut().insert(CONTENT_TYPE, kind);
+    }
     if status == 302
         && let Some(target) = item.redirect_target()
         && let Ok(location) = HeaderValue::try_from(site.url(host, &target))

@@ -1,6 +1,7 @@
 //! Meaning of a scenario's disk, and of the steps that speak of it.
 
-use super::{Flaws, gives, names_in};
+use super::world::gives;
+use super::{Flaws, names_in};
 use crate::task::amount::Amount;
 use crate::task::disk::{LetGo, Op};
 use crate::task::place::Path;
