@@ -85,8 +85,9 @@ fn serve_origin() {
         params: Default::default(),
         seed: 1,
         command: Vec::new(),
-        world: World { origin },
+        world: World { origin, ..World::default() },
         items: vec![item],
+        site: None,
         script: Vec::new(),
         limits: Limits::default(),
     };

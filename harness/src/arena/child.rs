@@ -115,12 +115,17 @@ async fn run(job: Job, host: Host, sealed: Sealed, side: Rc<Side>) -> Result<(),
     let ledger = Ledger::new(recorder.clone(), plan.seed);
     let mut serving = None;
     let mut values: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    if plan.world.origin.is_some() {
+    if plan.world.has_pages() {
         let (origin, hosts) = Origin::bind(&plan, job.config.tier).map_err(ArenaError::Origin)?;
         recorder.record(Event::World { hosts });
-        host.write_input("urls.txt", &origin.urls_file()).map_err(ArenaError::World)?;
-        if let Some(input) = &sealed.paths.input {
-            values.insert("urls".into(), vec![input.join("urls.txt").display().to_string()]);
+        if plan.site.is_some() {
+            // Of a site the program is told the start, and nothing else.
+            values.insert("url".into(), plan.items.first().map(|start| origin.url(start)).into_iter().collect());
+        } else {
+            host.write_input("urls.txt", &origin.urls_file()).map_err(ArenaError::World)?;
+            if let Some(input) = &sealed.paths.input {
+                values.insert("urls".into(), vec![input.join("urls.txt").display().to_string()]);
+            }
         }
         let diag = Diag::new().ok();
         serving = Some(origin.serve(&side, &ledger, diag).map_err(ArenaError::World)?);

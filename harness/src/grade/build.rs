@@ -36,6 +36,7 @@ pub(super) fn plan(task: &str, command: &[String]) -> Plan {
         command: command.to_vec(),
         world: World::default(),
         items: Vec::new(),
+        site: None,
         script: vec![Step::Exit],
         limits: LIMITS,
     }

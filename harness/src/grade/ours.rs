@@ -239,7 +239,7 @@ impl Arenas {
             // The arena is that user when it writes there.
             std::os::unix::fs::chown(&input, Some(user.id), Some(user.id)).map_err(Fault::Start)?;
         }
-        let build = plan.world.origin.is_none() && plan.scenario == "build";
+        let build = !plan.world.has_pages() && plan.scenario == "build";
         let job = Job {
             plan: plan.clone(),
             run: command.to_vec(),
@@ -301,7 +301,7 @@ impl Runner for Arenas {
 
 /// The origin's host names, as the arena resolves them.
 fn names(plan: &Plan) -> Vec<(String, std::net::IpAddr)> {
-    let hosts = plan.world.origin.as_ref().map_or(0, |origin| origin.hosts);
+    let hosts = plan.world.hosts();
     (0..hosts)
         .map(|host| (origin::host_name(host), origin::host_addr(host).into()))
         .collect()

@@ -10,6 +10,7 @@ use super::load::Flaw;
 use super::near::nearest;
 use super::place::Path;
 use super::rule::Rule;
+use super::site::{Shape, Site};
 use super::script::{Condition, Release, Step};
 use super::world::{Answer, Origin};
 use super::{Check, Limits, Scenario, Task, Text};
@@ -245,6 +246,8 @@ impl Flaws {
         }
         if let Some(origin) = &scenario.world.origin {
             self.origin(&at.to("world").to("origin"), scenario, origin);
+        } else if let Some(site) = &scenario.world.site {
+            self.site(&at.to("world").to("site"), scenario, site);
         } else if task
             .run
             .iter()
@@ -303,6 +306,34 @@ impl Flaws {
                     message,
                     "make it at most the number of pages",
                 );
+                break;
+            }
+        }
+    }
+
+    fn site(&mut self, at: &Path, scenario: &Scenario, site: &Site) {
+        self.amount(&at.to("pages"), scenario, &site.pages);
+        let (key, amount) = match &site.shape {
+            Shape::Tree(amount) => ("tree", amount),
+            Shape::Web(amount) => ("web", amount),
+            Shape::List(amount) => ("list", amount),
+            Shape::Detour(amount) => ("detour", amount),
+        };
+        self.amount(&at.to("shape").to(key), scenario, amount);
+        if let Some(depth) = &site.depth {
+            self.amount(&at.to("depth"), scenario, depth);
+        }
+        for (i, also) in site.also.iter().enumerate() {
+            self.amount(&at.to("also").to(i).to("count"), scenario, &also.count);
+        }
+        if scenario.world.origin.is_some() {
+            self.help(at, "a world has either an origin or a site", "leave one of them out");
+        }
+        // Whether the shape has pages enough is best known by drawing it.
+        for (i, set) in scenario.with.iter().enumerate() {
+            let error = crate::plan::site::plan(site, set, 0).err();
+            if let Some(error) = error.filter(|e| !matches!(e, crate::plan::site::SiteError::Amount { .. })) {
+                self.add(at, error.to_string(), format!("seen with the parameters of `with[{i}]`"));
                 break;
             }
         }
@@ -424,7 +455,7 @@ impl Flaws {
             let Some(amount) = amount else { continue };
             let at = at.to(key);
             self.amount(&at, scenario, amount);
-            if scenario.world.origin.is_none() && key != "lines" {
+            if !scenario.world.has_pages() && key != "lines" {
                 self.help(
                     &at,
                     "this world has no origin: it never sees a request",
@@ -574,9 +605,12 @@ impl Flaws {
 
 /// Whether the world ever holds an answer.
 fn holds(scenario: &Scenario) -> bool {
-    scenario.world.origin.as_ref().is_some_and(|origin| {
-        origin.gate.is_some() || origin.also.iter().any(|also| also.answer == Answer::Stuck)
-    })
+    let detour = |site: &Site| matches!(site.shape, Shape::Detour(_));
+    scenario.world.gate().is_some()
+        || scenario.world.site.as_ref().is_some_and(detour)
+        || scenario.world.origin.as_ref().is_some_and(|origin| {
+            origin.also.iter().any(|also| also.answer == Answer::Stuck)
+        })
 }
 
 /// The single rules that a rule is made of.

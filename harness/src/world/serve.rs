@@ -23,7 +23,7 @@ use super::raw;
 use super::side::Side;
 use super::wire::{Reading, Tap, Wire};
 use crate::evidence::{self, Ending, Place, Point};
-use crate::plan::Item;
+use crate::plan::{Item, SitePlan, site as graph};
 use crate::task::world::{Answer as Kind, Framing};
 
 const LOST: &str = "no such page\n";
@@ -53,6 +53,8 @@ pub struct Site {
     pub side: Rc<Side>,
     pub diag: Option<Rc<Diag>>,
     pub items: Rc<[Item]>,
+    /// The graph of a site, whose pages the items are.
+    pub pages: Option<Rc<SitePlan>>,
     pub places: Vec<Place>,
     pub routes: Vec<HashMap<String, Route>>,
     pub gate: Option<Point>,
@@ -309,17 +311,32 @@ async fn respond(
         }
     };
     let gate = (site.gate == Some(Point::Body)).then_some(stuck);
-    let content = Content::Seeded(item.body);
+    let (content, size) = match &site.pages {
+        Some(pages) => {
+            let html = graph::render(pages, &site.items, index as usize, &site.places);
+            let size = html.len() as u64;
+            (Content::Page(html.into()), size)
+        }
+        None => (Content::Seeded(item.body), item.size),
+    };
     let mut response = plain(
         site,
         ask,
         request.method(),
         status,
         content,
-        item.size,
+        size,
         item.framing,
         gate,
     );
+    if let Some(pages) = &site.pages {
+        let kind = graph::content_type(pages, index as usize);
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        if let Some(Ok(target)) = graph::location(pages, index as usize, &site.places).map(HeaderValue::try_from) {
+            response.headers_mut().insert(LOCATION, target);
+        }
+        return Ok(response);
+    }
     if status == 302
         && let Some(target) = item.redirect_target()
         && let Ok(location) = HeaderValue::try_from(site.url(host, &target))

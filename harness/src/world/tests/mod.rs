@@ -84,6 +84,7 @@ fn plan(items: Vec<Item>, gate: Option<Point>) -> Plan {
         command: vec!["test".into()],
         world: World { origin: serde_json::from_value(origin).expect("a world"), ..World::default() },
         items,
+        site: None,
         script: Vec::new(),
         limits: Limits::default(),
     }
