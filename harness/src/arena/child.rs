@@ -110,7 +110,7 @@ async fn run(job: Job, host: Host, sealed: Sealed, side: Rc<Side>) -> Result<(),
         gradus: env!("CARGO_PKG_VERSION").to_owned(),
         tier: job.config.tier,
         plan: plan.clone(),
-        facilities: sealed.facilities.clone(),
+        facilities: sealed.facilities.iter().chain(&job.facilities).map(|(k, v)| (k.clone(), v.clone())).collect(),
     })));
     let ledger = Ledger::new(recorder.clone(), plan.seed);
     let mut serving = None;

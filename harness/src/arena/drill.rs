@@ -82,8 +82,9 @@ fn perform(order: &Order) -> Result<Outcome, Box<Outcome>> {
     let mut outcome = Outcome { facilities: sealed.facilities.clone(), ..Outcome::default() };
     if let Some(word) = &order.kill_after {
         outcome.out = read_until(&program.stdout, word);
-        // The parent may want to end us instead: it can, from here on.
+        // The test may look at the program now, or end us, before it lets go of our standard input.
         eprintln!("{word}");
+        let _ = std::io::stdin().read(&mut [0]);
         program.kill().unwrap();
         outcome.out += &read_until(&program.stdout, "\0");
         return Ok(outcome);
@@ -218,17 +219,27 @@ impl Drill {
 
     pub(super) fn run(&self) -> Outcome {
         let mut child = self.start(Stdio::inherit());
+        drop(child.stdin.take());
         let mut text = String::new();
         child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
         assert!(child.wait().unwrap().success(), "{text}");
         serde_json::from_str(&text).unwrap()
     }
 
+    /// Starts it and waits until the program has said the word of `kill_after`; the program stays until
+    /// the child's standard input is dropped. None if it could not be started.
+    pub(super) fn hold(&self) -> Option<Child> {
+        let mut child = self.start(Stdio::piped());
+        let said = child.stderr.as_mut().unwrap().read(&mut [0]).unwrap();
+        if said == 0 {
+            child.wait().unwrap();
+        }
+        (said > 0).then_some(child)
+    }
+
     /// Ends the arena by force once the program has said its word.
     pub(super) fn run_and_end_arena(&self) {
-        let mut child = self.start(Stdio::piped());
-        let mut byte = [0u8];
-        child.stderr.as_mut().unwrap().read_exact(&mut byte).unwrap();
+        let mut child = self.hold().expect("the program starts");
         child.kill().unwrap();
         child.wait().unwrap();
     }
@@ -250,6 +261,6 @@ impl Drill {
             command.uid(id).gid(id);
         }
         let order = serde_json::to_string(&self.order).unwrap();
-        command.env(ORDER, order).stdout(Stdio::piped()).stderr(stderr).spawn().unwrap()
+        command.env(ORDER, order).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stderr).spawn().unwrap()
     }
 }

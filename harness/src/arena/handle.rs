@@ -4,6 +4,7 @@
 //! ends its submission and itself. Evidence comes up its standard output as JSON lines. What it says on
 //! standard error is the harness's own trouble and becomes part of the fault.
 
+use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -26,6 +27,9 @@ pub struct Job {
     /// Port that the submission serves, where its manifest says so.
     #[serde(default)]
     pub port: Option<u16>,
+    /// Facilities that the harness gives beside the arena's own (how memory is limited).
+    #[serde(default)]
+    pub facilities: BTreeMap<String, String>,
     pub config: Config,
 }
 

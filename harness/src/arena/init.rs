@@ -5,7 +5,7 @@
 
 use std::ffi::CStr;
 use std::io;
-use std::os::fd::RawFd;
+use std::os::fd::{IntoRawFd, RawFd};
 
 use super::program::{self, Start};
 use super::status::{Kind, Stage, Wire};
@@ -41,7 +41,8 @@ pub(super) fn run(start: &Start) -> ! {
     match unsafe { sys::clone(0) } {
         Ok(None) => program::run(start),
         Ok(Some((pid, pidfd))) => {
-            drop(pidfd);
+            // A failure means that the arena is gone, which the serving notices.
+            let _ = program::hand_over(start.boot, Kind::Program, pidfd.into_raw_fd());
             serve(pid, start)
         }
         Err(error) => program::fail(start.boot, Stage::Fork, raw(&error)),

@@ -85,7 +85,12 @@ pub(super) fn run(start: &Start) -> ! {
     if let Some(code) = &start.filter {
         match filter::install(code, start.listen) {
             Ok(None) => {}
-            Ok(Some(listener)) => hand_over(boot, listener),
+            Ok(Some(listener)) => {
+                // The program must not be able to answer itself.
+                if let Err(error) = hand_over(boot, Kind::Listener, listener) {
+                    fail(boot, Stage::Listener, raw(&error));
+                }
+            }
             Err(error) => fail(boot, Stage::Filter, raw(&error)),
         }
     }
@@ -149,9 +154,9 @@ fn drop_capabilities() -> io::Result<()> {
     sys::check(unsafe { libc::syscall(libc::SYS_capset, &raw const header, none.as_ptr()) }).map(drop)
 }
 
-/// Sends the listener to the arena and lets go of it: the program must not answer itself.
-fn hand_over(boot: RawFd, listener: RawFd) {
-    let wire = Wire::new(Kind::Listener, 0, 0);
+/// Sends a record with a descriptor and lets go of the descriptor.
+pub(super) fn hand_over(socket: RawFd, kind: Kind, fd: RawFd) -> io::Result<()> {
+    let wire = Wire::new(kind, 0, 0);
     let bytes = wire.bytes();
     let mut part = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
     let mut control = [0u64; 8];
@@ -167,12 +172,11 @@ fn hand_over(boot: RawFd, listener: RawFd) {
         (*head).cmsg_level = libc::SOL_SOCKET;
         (*head).cmsg_type = libc::SCM_RIGHTS;
         (*head).cmsg_len = libc::CMSG_LEN(size_of::<RawFd>() as u32) as usize;
-        std::ptr::write_unaligned(libc::CMSG_DATA(head).cast(), listener);
-        if libc::sendmsg(boot, &raw const message, libc::MSG_NOSIGNAL) < 0 {
-            fail(boot, Stage::Listener, sys::errno());
-        }
-        libc::close(listener);
+        std::ptr::write_unaligned(libc::CMSG_DATA(head).cast(), fd);
+        sys::check(libc::sendmsg(socket, &raw const message, libc::MSG_NOSIGNAL) as libc::c_long)?;
+        libc::close(fd);
     }
+    Ok(())
 }
 
 /// Tries the places in order, as `execvp` does; returns only if none works.

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::pipe::PipeFlags;
-use rustix::process::PidfdFlags;
 
 use super::filter::Filter;
 use super::limits::{Limits, Prepared};
@@ -65,8 +64,8 @@ pub enum SpawnError {
     NotFound { command: String, looked: Vec<String> },
     #[error("`{command}` is not executable; run `chmod +x` on it, or name its interpreter in `run`")]
     NotExecutable { command: String },
-    #[error("`{command}` lies in a folder that the program's user may not enter; install it for all users, or let `gradus doctor` say how to get tier full")]
-    Unreachable { command: String },
+    #[error("`{command}` was not found where the program's user may look (tried {}); a folder on the way is closed to that user: install it for all users, or let `gradus doctor` say how to get tier full", looked.join(", "))]
+    Unreachable { command: String, looked: Vec<String> },
     #[error("the interpreter that the first line of `{command}` names does not exist here; mend its `#!` line (a Windows line end there counts as part of the name)")]
     NoInterpreter { command: String },
     #[error("`{command}` is neither a program for this machine nor a script with a `#!` line; add one such as `#!/usr/bin/env python3`")]
@@ -145,12 +144,11 @@ pub fn spawn(sealed: &Sealed, launch: &Launch) -> Result<Program, SpawnError> {
     };
     drop((in_read, out_write, err_write, boot_child, status_child));
 
-    let mut begun = Begun { init: Some(init), pid: None, notify: None };
+    let mut begun = Begun { init: Some(init), pid: None, pidfd: None, notify: None };
     begun.follow(&boot).map_err(|failed| failed.explain(command, folder, &places))?;
-    let Some((pid, pidfd)) = begun.pid.take() else {
+    let (Some(pid), Some(pidfd), Some(init)) = (begun.pid, begun.pidfd.take(), begun.init.take()) else {
         return Err(host("waiting for the program")(io::ErrorKind::UnexpectedEof.into()));
     };
-    let Some(init) = begun.init.take() else { unreachable!("only taken here") };
     Ok(Program {
         init_pid,
         pid,
@@ -169,7 +167,8 @@ pub fn spawn(sealed: &Sealed, launch: &Launch) -> Result<Program, SpawnError> {
 /// A start that is under way. Dropping it ends init.
 struct Begun {
     init: Option<OwnedFd>,
-    pid: Option<(i32, OwnedFd)>,
+    pid: Option<i32>,
+    pidfd: Option<OwnedFd>,
     notify: Option<OwnedFd>,
 }
 
@@ -183,16 +182,15 @@ impl Begun {
     fn follow(&mut self, boot: &OwnedFd) -> Result<(), Failed> {
         loop {
             let Some(news) = receive(boot).map_err(Failed::Here)? else { return Ok(()) };
-            self.notify = news.listener.or(self.notify.take());
             let wire = news.wire;
             if wire.kind == Kind::Failed as u32 {
                 return Err(Failed::Child(wire.a, wire.b as i32));
-            }
-            if wire.kind == Kind::Hello as u32 {
-                let pid = rustix::process::Pid::from_raw(news.pid);
-                let open = |pid| rustix::process::pidfd_open(pid, PidfdFlags::empty());
-                let pidfd = pid.ok_or(rustix::io::Errno::SRCH).and_then(open);
-                self.pid = Some((news.pid, pidfd.map_err(|e| Failed::Here(e.into()))?));
+            } else if wire.kind == Kind::Hello as u32 {
+                self.pid = Some(news.sender);
+            } else if wire.kind == Kind::Program as u32 {
+                self.pidfd = news.fd;
+            } else if wire.kind == Kind::Listener as u32 {
+                self.notify = news.fd;
             }
         }
     }
@@ -216,7 +214,9 @@ impl Failed {
         };
         let source = io::Error::from_raw_os_error(errno);
         match (Stage::from_wire(number), errno) {
-            (Some(Stage::Unreachable), _) => SpawnError::Unreachable { command },
+            (Some(Stage::Unreachable), _) => {
+                SpawnError::Unreachable { command, looked: places.to_vec() }
+            }
             (Some(Stage::Interpreter), _) => SpawnError::NoInterpreter { command },
             (Some(Stage::Execute), libc::ENOENT | libc::ENOTDIR) => {
                 SpawnError::NotFound { command, looked: places.to_vec() }
@@ -323,9 +323,9 @@ fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
 
 struct News {
     wire: Wire,
-    /// Sender, as this process sees it.
-    pid: i32,
-    listener: Option<OwnedFd>,
+    /// Process that sent it, as this process sees it.
+    sender: i32,
+    fd: Option<OwnedFd>,
 }
 
 /// One record of a start with what the kernel added; none at the end.
@@ -333,7 +333,7 @@ fn receive(boot: &OwnedFd) -> io::Result<Option<News>> {
     let mut bytes = [0u8; status::SIZE];
     let mut control = [0u64; 16];
     let mut part = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: bytes.len() };
-    let (mut pid, mut listener) = (0, None);
+    let (mut sender, mut fd) = (0, None);
     // Safety: the message points to locals that outlive the call; control messages are walked by the
     // C library's macros and read unaligned.
     let got = unsafe {
@@ -353,11 +353,11 @@ fn receive(boot: &OwnedFd) -> io::Result<Option<News>> {
             let data = libc::CMSG_DATA(head);
             match ((*head).cmsg_level, (*head).cmsg_type) {
                 (libc::SOL_SOCKET, libc::SCM_RIGHTS) => {
-                    let fd: RawFd = std::ptr::read_unaligned(data.cast());
-                    listener = Some(OwnedFd::from_raw_fd(fd));
+                    let sent: RawFd = std::ptr::read_unaligned(data.cast());
+                    fd = Some(OwnedFd::from_raw_fd(sent));
                 }
                 (libc::SOL_SOCKET, libc::SCM_CREDENTIALS) => {
-                    pid = std::ptr::read_unaligned(data.cast::<libc::ucred>()).pid;
+                    sender = std::ptr::read_unaligned(data.cast::<libc::ucred>()).pid;
                 }
                 _ => {}
             }
@@ -369,7 +369,7 @@ fn receive(boot: &OwnedFd) -> io::Result<Option<News>> {
         return Ok(None);
     }
     let wire = Wire::from_bytes(&bytes[..got]).ok_or(io::ErrorKind::InvalidData)?;
-    Ok(Some(News { wire, pid, listener }))
+    Ok(Some(News { wire, sender, fd }))
 }
 
 /// Number of the last capability that this kernel knows.

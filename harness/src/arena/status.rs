@@ -77,6 +77,9 @@ impl Stage {
 pub(super) enum Kind {
     /// First word of the program's process; the kernel adds its process id.
     Hello = 1,
+    /// The program's pidfd comes with this record, from init: by the time that the arena hears of the
+    /// program it may have ended, and its number mean nothing any more.
+    Program,
     /// The seccomp listener comes with this record.
     Listener,
     /// A start failed: `a` is the stage, `b` the errno.

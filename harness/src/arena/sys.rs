@@ -104,12 +104,13 @@ pub(super) fn close_range(first: RawFd, last: RawFd) {
 
 /// All signals to their default, none blocked or all blocked.
 pub(super) fn reset_signals(block: bool) {
-    // Safety: the structures are valid for all bit patterns used; numbers the kernel refuses are ignored.
+    // Handler, flags, restorer and mask as the kernel takes them; all zero is the default. The C library
+    // would refuse the signals that it keeps for itself, but those can be inherited as ignored too.
+    let default = [0u64; 4];
+    // Safety: the buffers have the kernel's sizes; what the kernel refuses (KILL, STOP) needs no change.
     unsafe {
-        let mut action: libc::sigaction = std::mem::zeroed();
-        action.sa_sigaction = libc::SIG_DFL;
         for signal in 1..=64 {
-            libc::sigaction(signal, &raw const action, std::ptr::null_mut());
+            libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), 0usize, 8usize);
         }
         let mask: u64 = if block { !0 } else { 0 };
         libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &raw const mask, 0usize, 8usize);

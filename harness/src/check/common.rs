@@ -17,6 +17,7 @@ pub fn nothing_done(view: &View) -> Verdict {
 pub fn unfinished(view: &View) -> Verdict {
     match &view.finish {
         Finish::GaveUp { n, why } => Verdict::new(Code::GaveUp).fact("why", why.as_str()).seen([*n]),
+        Finish::Quiet { n } => Verdict::new(Code::Timed).seen([*n]),
         _ if view.complete && view.started => Verdict::new(Code::Untested),
         _ => Verdict::new(Code::Partial),
     }
@@ -27,7 +28,7 @@ pub fn ending(view: &View) -> String {
     match &view.finish {
         Finish::Exit { status, .. } => format!("status {status}"),
         Finish::Signal { signal, .. } => signal_name(*signal),
-        Finish::Hang { .. } => "hang".to_owned(),
+        Finish::Hang { .. } | Finish::Quiet { .. } => "hang".to_owned(),
         Finish::GaveUp { why, .. } => why.clone(),
         Finish::Unknown => "?".to_owned(),
     }

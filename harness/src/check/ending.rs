@@ -34,7 +34,7 @@ pub fn exits(view: &View, wanted: Status) -> Verdict {
                 .seen([n]),
             None => hang(view, n),
         },
-        Finish::GaveUp { .. } | Finish::Unknown => unfinished(view),
+        Finish::Quiet { .. } | Finish::GaveUp { .. } | Finish::Unknown => unfinished(view),
     }
 }
 
@@ -66,7 +66,7 @@ pub fn refuses_arguments(view: &View) -> Verdict {
                 (false, None) => Verdict::new(Code::Silent).fact("status", status).seen([n]),
             }
         }
-        Finish::GaveUp { .. } | Finish::Unknown => unfinished(view),
+        Finish::Quiet { .. } | Finish::GaveUp { .. } | Finish::Unknown => unfinished(view),
     }
 }
 

@@ -1,5 +1,5 @@
 use crate::check::story::{Story, check, pages, script};
-use crate::evidence::{Event, StepOutcome};
+use crate::evidence::{Event, Grade, StepOutcome};
 
 const ZERO: &str = "{ exits: { status: zero } }";
 const NONZERO: &str = "{ exits: { status: nonzero } }";
@@ -34,6 +34,7 @@ fn a_hang_is_what_came_first() {
     // The harness kills what hangs: that signal is not the program's.
     check(&story().stuck(1).killed(9), ZERO, "ending.hang");
     check(&story().gave_up(true), ZERO, "ending.hang");
+    check(&story().still(1, Grade::Timed, StepOutcome::Stuck).killed(9), ZERO, "evidence.timed");
     check(&story().gave_up(false), ZERO, "evidence.gave_up");
     check(&story(), ZERO, "evidence.partial");
 }
@@ -73,8 +74,7 @@ fn bad_arguments_want_a_message_and_a_failure() {
     check(&story().err("usage: …").exit(0), REFUSES, "arguments.accepted");
     check(&story().exit(1), REFUSES, "arguments.silent");
     check(&story().out("usage").exit(1), REFUSES, "arguments.silent");
-    check(&story().stuck(1), REFUSES, "evidence.partial");
-    check(&story().stuck(1).event(Event::End), REFUSES, "arguments.hang");
+    check(&story().stuck(1), REFUSES, "arguments.hang");
     check(&story().gave_up(false), REFUSES, "evidence.gave_up");
     check(&story().killed(11), REFUSES, "arguments.crash");
 }

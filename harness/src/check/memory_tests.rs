@@ -38,7 +38,8 @@ fn the_limit_struck_is_a_fail_even_in_cut_evidence() {
 #[test]
 fn without_a_limit_in_force_the_kernels_own_mark_decides() {
     check(&unlimited(story(500 << 20)).event(resident(400)).exit(0), BOUNDED, "memory.exceeded");
-    check(&unlimited(story(500 << 20)).event(resident(30)).exit(0), BOUNDED, "memory.bounded");
+    check(&unlimited(story(500 << 20)).event(resident(30)).exit(0), BOUNDED, "memory.unknown");
+    check(&unlimited(story(500 << 20)).settle(1).event(resident(30)).exit(0), BOUNDED, "memory.bounded");
     check(&unlimited(story(500 << 20)).exit(0), BOUNDED, "memory.unknown");
 }
 

@@ -156,7 +156,7 @@ impl<'a> Reading<'a> {
     fn request(&mut self, n: u64, req: u64, conn: u64, host: usize, head: (&'a str, &'a str), item: Option<usize>) {
         let (method, target) = head;
         let known = self.conns.entry(conn).or_insert(Conn { host, requests: 0, flying: 0 });
-        let (reused, idle) = (known.requests > 0, known.flying == 0);
+        let (reused, idle, host) = (known.requests > 0, known.flying == 0, known.host);
         known.requests += 1;
         known.flying += 1;
         let sockets = self.host(host);
@@ -224,7 +224,8 @@ impl<'a> Reading<'a> {
         });
         let waits_for_exit = matches!(self.view.header.plan.script.get(step), Some(Step::Exit));
         if waits_for_exit && outcome == StepOutcome::Stuck {
-            self.finish(Finish::Hang { n });
+            let sure = self.view.moments.last().and_then(|m| m.settled).is_some_and(|(_, s)| self.view.sure(s));
+            self.finish(if sure { Finish::Hang { n } } else { Finish::Quiet { n } });
         }
         if outcome != StepOutcome::GaveUp {
             // The run went on: a step that gave up was not its end.

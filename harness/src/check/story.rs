@@ -237,10 +237,6 @@ impl Story {
         self.event(Event::GaveUp { settled, why: "90 s".into() }).killed(9)
     }
 
-    pub fn records(&self) -> &[Record] {
-        &self.records
-    }
-
     pub fn judge(&self, rule_yaml: &str) -> Verdict {
         judge(&rule(rule_yaml), &View::new(&self.records).unwrap())
     }

@@ -116,6 +116,8 @@ pub enum Finish {
     Signal { n: u64, signal: i32 },
     /// Everything was given, and nothing moved any more.
     Hang { n: u64 },
+    /// The same, but as far as time alone can tell.
+    Quiet { n: u64 },
     /// A give-up limit struck while the program still ran.
     GaveUp { n: u64, why: String },
     /// The evidence doesn't say.
@@ -186,7 +188,7 @@ impl<'a> View<'a> {
         match self.finish {
             Finish::Exit { .. } | Finish::Signal { .. } => true,
             Finish::Hang { .. } => self.complete,
-            Finish::GaveUp { .. } | Finish::Unknown => false,
+            Finish::Quiet { .. } | Finish::GaveUp { .. } | Finish::Unknown => false,
         }
     }
 

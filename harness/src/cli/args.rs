@@ -64,7 +64,7 @@ pub struct Show {
 #[command(after_help = "\
 The submission is a folder; how to build and start it comes from its `submission.yaml`, or is found by convention \
 (Cargo.toml, go.mod, package.json, Makefile, a lone *.py, main.py, an executable named `run`). With `-- CMD…` the \
-command is named outright; it starts in a copy of DIR, or of the current folder if it names a file in there.\n\n\
+command is named outright; it starts in a copy of DIR, or of the folder that its script lies in.\n\n\
 Formats of files follow from their extension (.json, .xml, .md, .txt), or each --format belongs to one --out, in order. \
 Without --out, --format says what is printed.")]
 pub struct Grade {

@@ -6,7 +6,7 @@ use crate::check::code::Code;
 use crate::check::{Judged, Verdict, View, findings, judge_run};
 use crate::evidence::{Record, Tier};
 use crate::report::audience::tier_name;
-use crate::report::{self, Material, Report, Run};
+use crate::report::{self, Build, Material, Report, Run};
 use crate::store::{Grading, Results, RunEntry, State, StoreError};
 use crate::task::{Pack, Task};
 
@@ -147,9 +147,11 @@ pub fn rescore(results: &Results, grading: &Grading, pack: &Pack) -> Report {
     report(pack, grading, &all)
 }
 
-/// The report of a submission that could not even be found.
-pub fn not_found(order: &Order, build: report::Build) -> Report {
+/// The report of a grading that could not begin: the submission is at fault (then `build` says why), or
+/// the host is.
+pub fn not_begun(order: &Order, build: Option<Build>, fault: Option<String>) -> Report {
     let mut grading = order.grading();
-    grading.build = Some(build);
+    grading.build = build;
+    grading.faults.extend(fault);
     report(&order.pack, &grading, &[])
 }

@@ -3,9 +3,11 @@
 
 mod assess;
 mod build;
+mod ground;
 mod only;
 mod ours;
 mod run;
+mod source;
 #[cfg(test)]
 mod tests;
 
@@ -13,10 +15,12 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 
-pub use assess::{NOT_RUN, not_found, rescore};
+pub use assess::{NOT_RUN, not_begun, rescore};
 pub use only::{OnlyError, only};
-pub use ours::{Arenas, Ground, HostError, Source};
+pub use ground::{Ground, TooWeak};
+pub use ours::{Arenas, PrepareError, Wishes};
 pub use run::{Graded, grade};
+pub use source::{Ours, Source};
 
 use crate::arena::handle::Fault;
 use crate::check::Outcome;
@@ -63,11 +67,20 @@ pub type Keep<'k> = dyn FnMut(&[u8]) -> io::Result<()> + 'k;
 
 /// Carries runs out. The real one ([`Arenas`]) starts an arena for each; tests have their own.
 pub trait Runner: Sync {
-    /// Builds in a copy of the submission's folder; later runs start from what that leaves.
+    /// Builds in a copy of the submission's folder.
     ///
     /// # Errors
     /// If the harness or the host failed. A build that fails by itself is told in its evidence.
     fn build(&self, plan: &Plan, command: &[String], keep: &mut Keep<'_>) -> Result<(), Fault>;
+
+    /// Takes what the build has left for what later runs start from. Gives the program's command, now
+    /// that it is built.
+    ///
+    /// # Errors
+    /// In words, if the build has left nothing that could be started.
+    fn settle(&self, run: &[String]) -> Result<Vec<String>, String> {
+        Ok(run.to_vec())
+    }
 
     /// Runs the submission in a fresh copy of its folder. `name` is the run's.
     ///

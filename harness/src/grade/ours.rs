@@ -1,16 +1,20 @@
 //! The real runner: an arena for each run, on this host.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::io;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Keep, Runner, Submission};
+use super::{Ground, Keep, Ours, Runner};
+use crate::arena::cgroup::{Bounds, Group};
 use crate::arena::handle::{self, Cancel, Fault, Job};
 use crate::arena::toolchain::{Toolchains, Wish};
-use crate::arena::{Config, user};
-use crate::evidence::Tier;
+use crate::arena::user::{self, User};
+use crate::arena::Config;
 use crate::plan::Plan;
+use crate::submission::{self, CopyError, Found, Rules, Scratch};
 use crate::world::origin;
 
 /// Size of the memory file systems of an arena, MiB.
@@ -18,328 +22,199 @@ const TMP_MIB: u64 = 256;
 /// A build's temporary files may be larger.
 const BUILD_TMP_MIB: u64 = 2048;
 
-/// What this host gives to gradings.
-#[derive(Debug, Clone)]
-pub struct Ground {
-    pub tier: Tier,
-    /// For the report.
-    pub facts: BTreeMap<String, String>,
-}
-
-/// Why this host can't grade as it was asked to.
+/// Why no arena can be made ready.
 #[derive(Debug, thiserror::Error)]
-pub enum HostError {
-    #[error(
-        "this host gives tier {best}, but {wanted} was asked for\n   help: `gradus doctor` says why, and how to get more"
-    )]
-    TooWeak {
-        best: &'static str,
-        wanted: &'static str,
-    },
+pub enum PrepareError {
+    /// The submission can be blamed.
+    #[error(transparent)]
+    Submission(CopyError),
+    #[error("the submission can't be copied: {0}\n   help: make room, or set TMPDIR to another folder")]
+    Copy(CopyError),
     #[error("no temporary folder can be made: {0}\n   help: set TMPDIR to a writable folder")]
     Scratch(#[source] io::Error),
     #[error("the gradus binary can't be found again: {0}")]
     Exe(#[source] io::Error),
 }
 
-/// Where a submission comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
-    Folder(PathBuf),
-    /// Named outright; it starts in a copy of the folder, or in an empty one.
-    Command {
-        command: Vec<String>,
-        folder: Option<PathBuf>,
-    },
-}
-
-impl Source {
-    /// A name for people and for folders.
-    pub fn name(&self) -> String {
-        match self {
-            Source::Folder(folder) => {
-                let real = folder.canonicalize().unwrap_or_else(|_| folder.clone());
-                real.file_name().map_or_else(
-                    || "submission".to_owned(),
-                    |name| name.to_string_lossy().into_owned(),
-                )
-            }
-            Source::Command { command, .. } => {
-                // `python3 main.py` is better known as `main.py`.
-                let named = command
-                    .iter()
-                    .skip(1)
-                    .find(|word| !word.starts_with('-') && Path::new(word).is_file());
-                let word = named.or(command.first()).map_or("command", String::as_str);
-                Path::new(word).file_name().map_or_else(
-                    || word.to_owned(),
-                    |name| name.to_string_lossy().into_owned(),
-                )
-            }
-        }
-    }
-
-    fn folder(&self) -> Option<&Path> {
-        match self {
-            Source::Folder(folder) => Some(folder),
-            Source::Command { folder, .. } => folder.as_deref(),
-        }
-    }
-
-    /// Finds out how it is built and started.
-    ///
-    /// # Errors
-    /// If there is no such folder, or nothing in it that could be started.
-    pub fn find(&self) -> Result<Submission, submission::FindError> {
-        let name = self.name();
-        match self {
-            Source::Folder(folder) => {
-                let found = submission::find(folder)?;
-                Ok(Submission {
-                    name,
-                    build: found.build,
-                    run: found.run,
-                    port: found.port,
-                })
-            }
-            Source::Command { command, folder } => {
-                if let Some(folder) = folder {
-                    submission::look(folder)?;
-                }
-                Ok(Submission {
-                    name,
-                    build: None,
-                    run: command.clone(),
-                    port: None,
-                })
-            }
-        }
-    }
-}
-
-impl Ground {
-    /// Chooses the tier: the one asked for, else the strongest there is.
-    ///
-    /// # Errors
-    /// If the host gives less than is asked for or required.
-    pub fn find(asked: Option<Tier>, required: Option<Tier>) -> Result<Ground, HostError> {
-        let host = probe();
-        let best = host.0;
-        let tier = asked.unwrap_or(best);
-        for wanted in [asked, required].into_iter().flatten() {
-            if best < wanted || tier < wanted {
-                return Err(HostError::TooWeak {
-                    best: word(best.min(tier)),
-                    wanted: word(wanted),
-                });
-            }
-        }
-        Ok(Ground {
-            tier,
-            facts: host.1,
-        })
-    }
-}
-
-fn word(tier: Tier) -> &'static str {
-    match tier {
-        Tier::Portable => "portable",
-        Tier::Reduced => "reduced",
-        Tier::Full => "full",
-    }
-}
-
-fn probe() -> (Tier, BTreeMap<String, String>) {
-    (Tier::Full, BTreeMap::new())
+/// How arenas are to be.
+#[derive(Debug, Clone, Default)]
+pub struct Wishes {
+    /// Further folders that the submission may read.
+    pub expose: Vec<PathBuf>,
+    /// Folders that no submission may see: results, task packs.
+    pub hidden: Vec<PathBuf>,
+    /// Leave the working folders of all runs.
+    pub keep: bool,
 }
 
 /// Starts an arena for each run. Its folders are removed when it is dropped, unless they are to be kept.
 #[derive(Debug)]
 pub struct Arenas {
     exe: PathBuf,
-    tier: Tier,
+    ground: Ground,
     cancel: Arc<Cancel>,
+    wishes: Wishes,
     /// Port that the submission serves, where it differs from the exercise's.
     port: Option<u16>,
-    /// What the submission is copied from.
-    from: Option<PathBuf>,
-    /// Program named by its path on the host.
+    /// A program named by its path on the host.
     program: Option<String>,
-    expose: Vec<PathBuf>,
-    hidden: Vec<PathBuf>,
-    scratch: tempfile::TempDir,
-    /// Where the build left its outcome.
-    built: Mutex<Option<PathBuf>>,
-    keep: bool,
-    kept: Mutex<Vec<PathBuf>>,
+    found: Option<Found>,
+    scratch: Option<Scratch>,
+    top: PathBuf,
+    /// What every run's folder is copied from: taken once, so that nobody's editing gets in between.
+    template: Mutex<PathBuf>,
+    notes: Vec<String>,
 }
 
 impl Arenas {
+    /// Takes the copy of the submission that all runs start from.
+    ///
     /// # Errors
-    /// If there is no place for temporary folders.
-    pub fn new(
-        ground: &Ground,
-        source: &Source,
-        port: Option<u16>,
-        expose: &[PathBuf],
-        results: &Path,
-        cancel: Arc<Cancel>,
-        keep: bool,
-    ) -> Result<Arenas, HostError> {
-        let scratch = tempfile::Builder::new()
-            .prefix("gradus-")
-            .tempdir()
-            .map_err(HostError::Scratch)?;
+    /// If it can't be copied, or there is no place for copies.
+    pub fn new(ground: &Ground, ours: &Ours, wishes: Wishes, cancel: Arc<Cancel>) -> Result<Arenas, PrepareError> {
+        submission::sweep();
+        let scratch = Scratch::new().map_err(PrepareError::Scratch)?;
+        let top = scratch.path().to_owned();
+        let template = top.join("submission");
+        let rules = Rules { hidden: wishes.hidden.clone(), ..Rules::default() };
+        let copied = submission::stage(ours.folder.as_deref(), &template, None, &rules).map_err(blame)?;
+        if let Some(file) = &ours.file {
+            let name = file.file_name().unwrap_or_default();
+            let read = |source| PrepareError::Submission(CopyError::Read { path: file.clone(), source });
+            fs::copy(file, template.join(name)).map_err(read)?;
+        }
         Ok(Arenas {
-            exe: std::env::current_exe().map_err(HostError::Exe)?,
-            tier: ground.tier,
+            exe: std::env::current_exe().map_err(PrepareError::Exe)?,
+            ground: ground.clone(),
             cancel,
-            port,
-            from: source.folder().map(Path::to_owned),
-            program: match source {
-                Source::Command { command, .. } => command.first().cloned(),
-                Source::Folder(_) => None,
-            },
-            expose: expose.to_vec(),
-            hidden: vec![results.to_owned()],
-            scratch,
-            built: Mutex::default(),
-            keep,
-            kept: Mutex::default(),
+            wishes,
+            port: ours.submission.port,
+            program: ours.named.then(|| ours.submission.run.first().cloned()).flatten(),
+            found: ours.found.clone(),
+            scratch: Some(scratch),
+            top,
+            template: Mutex::new(template),
+            notes: copied.notes,
         })
     }
 
-    /// Working folders that are kept.
-    pub fn kept(&self) -> Vec<PathBuf> {
-        self.kept
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+    /// What of the submission was left out of its copy, and why.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
-    fn built(&self) -> std::sync::MutexGuard<'_, Option<PathBuf>> {
-        self.built.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Where the working folders are, if they are kept.
+    pub fn kept(&self) -> Option<&Path> {
+        self.wishes.keep.then_some(self.top.as_path())
     }
 
-    /// A fresh copy of the submission, and an arena around it.
-    fn arena(
-        &self,
-        name: &str,
-        plan: &Plan,
-        command: &[String],
-        keep: &mut Keep<'_>,
-    ) -> Result<PathBuf, Fault> {
-        let dir = self.scratch.path().join(name);
+    fn template(&self) -> MutexGuard<'_, PathBuf> {
+        self.template.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A run in a fresh copy of the submission, in folders of its own below `dir`.
+    fn arena(&self, dir: &Path, plan: &Plan, command: &[String], tmp_mib: u64, keep: &mut Keep<'_>) -> Result<(), Fault> {
         let user = user::for_next_run();
         let (work, input) = (dir.join("work"), dir.join("in"));
-        let from = self.built().clone().or_else(|| self.from.clone());
-        submission::stage(from.as_deref(), &work, user).map_err(Fault::Start)?;
-        std::fs::create_dir_all(&input).map_err(Fault::Start)?;
-        if let Some(user) = user {
-            // The arena is that user when it writes there.
-            std::os::unix::fs::chown(&input, Some(user.id), Some(user.id)).map_err(Fault::Start)?;
-        }
-        let build = !plan.world.has_pages() && plan.scenario == "build";
+        let template = self.template().clone();
+        let copied = submission::stage(Some(&template), &work, user, &Rules::default());
+        copied.map_err(|error| Fault::Start(io::Error::other(error)))?;
+        input_folder(&input, user).map_err(Fault::Start)?;
+        let group = self.group(plan).map_err(Fault::Start)?;
         let job = Job {
             plan: plan.clone(),
             run: command.to_vec(),
             port: self.port,
+            facilities: self.limits(),
             config: Config {
-                tier: self.tier,
-                dir,
-                work: work.clone(),
+                tier: self.ground.tier,
+                dir: dir.to_owned(),
+                work,
                 input: Some(input),
                 user,
                 hosts: names(plan),
                 toolchains: Toolchains::find(&Wish {
                     env: &|name| std::env::var(name).ok(),
-                    command: self
-                        .program
-                        .as_deref()
-                        .or(command.first().map(String::as_str)),
-                    expose: &self.expose,
-                    hidden: &self.hidden,
+                    command: self.program.as_deref().or(command.first().map(String::as_str)),
+                    expose: &self.wishes.expose,
+                    hidden: &self.wishes.hidden,
                 }),
-                tmp_mib: if build { BUILD_TMP_MIB } else { TMP_MIB },
-                groups: Vec::new(),
+                tmp_mib,
+                groups: group.as_ref().map(|group| group.folders().to_vec()).unwrap_or_default(),
                 env: BTreeMap::new(),
             },
         };
-        handle::run(&self.exe, &job, &self.cancel, keep)?;
-        Ok(work)
+        handle::run(&self.exe, &job, &self.cancel, keep)
+    }
+
+    fn group(&self, plan: &Plan) -> io::Result<Option<Group>> {
+        let bounds = Bounds { memory_mib: plan.limits.memory_mib, processes: plan.limits.processes };
+        self.ground.groups.as_ref().map(|place| place.make(&bounds)).transpose()
+    }
+
+    fn limits(&self) -> BTreeMap<String, String> {
+        let Some(place) = &self.ground.groups else { return BTreeMap::new() };
+        let facts = [("memory_limit", place.memory()), ("process_limit", place.processes())];
+        facts.into_iter().filter_map(|(name, how)| Some((name.to_owned(), how?.to_owned()))).collect()
+    }
+}
+
+impl Drop for Arenas {
+    fn drop(&mut self) {
+        if self.wishes.keep {
+            self.scratch.take().map(Scratch::keep);
+        }
     }
 }
 
 impl Runner for Arenas {
     fn build(&self, plan: &Plan, command: &[String], keep: &mut Keep<'_>) -> Result<(), Fault> {
-        let work = self.arena("build", plan, command, keep)?;
-        *self.built() = Some(work);
-        Ok(())
+        self.arena(&self.top.join("build"), plan, command, BUILD_TMP_MIB, keep)
     }
 
-    fn run(
-        &self,
-        name: &str,
-        plan: &Plan,
-        command: &[String],
-        keep: &mut Keep<'_>,
-    ) -> Result<(), Fault> {
-        let done = self.arena(name, plan, command, keep);
-        let dir = self.scratch.path().join(name);
-        if self.keep {
-            self.kept
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(dir.join("work"));
-        } else {
-            // The whole scratch folder goes at the end: what can't be removed now is no fault of the run.
-            let _ = std::fs::remove_dir_all(&dir);
+    fn settle(&self, run: &[String]) -> Result<Vec<String>, String> {
+        let built = self.top.join("build/work");
+        let mut run = run.to_vec();
+        if let Some(found) = &self.found {
+            let mut found = found.clone();
+            found.settle(&built).map_err(|error| error.to_string())?;
+            run = found.run;
         }
-        done.map(|_| ())
+        // Whatever the build has left behind besides (odd modes, huge files) must not fail a run later.
+        let template = self.top.join("built");
+        submission::stage(Some(&built), &template, None, &Rules::default()).map_err(|error| error.to_string())?;
+        *self.template() = template;
+        if !self.wishes.keep {
+            // Swept with the rest if it can't be removed now.
+            let _ = submission::remove(&self.top.join("build"));
+        }
+        Ok(run)
     }
+
+    fn run(&self, name: &str, plan: &Plan, command: &[String], keep: &mut Keep<'_>) -> Result<(), Fault> {
+        let dir = self.top.join("runs").join(name);
+        let done = self.arena(&dir, plan, command, TMP_MIB, keep);
+        if !self.wishes.keep {
+            // The whole scratch folder goes at the end: what can't be removed now is no fault of the run.
+            let _ = submission::remove(&dir);
+        }
+        done
+    }
+}
+
+fn blame(error: CopyError) -> PrepareError {
+    if error.is_submission() { PrepareError::Submission(error) } else { PrepareError::Copy(error) }
+}
+
+/// The arena is that user when it writes there.
+fn input_folder(input: &Path, user: Option<User>) -> io::Result<()> {
+    fs::create_dir_all(input)?;
+    fs::set_permissions(input, fs::Permissions::from_mode(0o755))?;
+    user.map_or(Ok(()), |user| chown(input, Some(user.id), Some(user.id)))
 }
 
 /// The origin's host names, as the arena resolves them.
 fn names(plan: &Plan) -> Vec<(String, std::net::IpAddr)> {
     let hosts = plan.world.hosts();
-    (0..hosts)
-        .map(|host| (origin::host_name(host), origin::host_addr(host).into()))
-        .collect()
-}
-
-/// STUB until the real one is merged.
-mod submission {
-    use super::*;
-    pub type FindError = io::Error;
-    #[derive(serde::Deserialize)]
-    pub struct Found {
-        pub build: Option<Vec<String>>,
-        pub run: Vec<String>,
-        pub port: Option<u16>,
-    }
-    pub fn find(folder: &Path) -> Result<Found, FindError> {
-        let text = std::fs::read_to_string(folder.join("submission.yaml"))?;
-        serde_yaml::from_str(&text).map_err(|e| io::Error::other(e.to_string()))
-    }
-    pub fn look(folder: &Path) -> Result<(), FindError> {
-        std::fs::read_dir(folder).map(|_| ())
-    }
-    pub fn stage(from: Option<&Path>, to: &Path, user: Option<user::User>) -> io::Result<()> {
-        std::fs::create_dir_all(to)?;
-        if let Some(from) = from {
-            std::process::Command::new("cp")
-                .arg("-a")
-                .arg(from.join("."))
-                .arg(to)
-                .status()?;
-        }
-        if let Some(user) = user {
-            std::process::Command::new("chown")
-                .arg("-R")
-                .arg(format!("{0}:{0}", user.id))
-                .arg(to)
-                .status()?;
-        }
-        Ok(())
-    }
+    (0..hosts).map(|host| (origin::host_name(host), origin::host_addr(host).into())).collect()
 }

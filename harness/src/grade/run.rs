@@ -26,10 +26,7 @@ pub struct Graded {
 /// Grades. Blocks until everything is over.
 pub fn grade(order: &Order, runner: &dyn Runner, watch: &dyn Watch) -> Graded {
     let grading = order.grading();
-    let mut work = Work {
-        order,
-        runner,
-        watch,
+    let mut work = Work { order, runner, watch, run: order.submission.run.clone(),
         state: Mutex::default(),
         grading: Mutex::new(grading),
     };
@@ -63,6 +60,8 @@ struct Work<'o> {
     order: &'o Order,
     runner: &'o dyn Runner,
     watch: &'o dyn Watch,
+    /// The program's command; a build may settle it.
+    run: Vec<String>,
     state: Mutex<Progress>,
     grading: Mutex<Grading>,
 }
@@ -142,7 +141,7 @@ impl Work<'_> {
     }
 
     /// Whether there is something to run.
-    fn build(&self, results: &Results) -> Result<bool, StoreError> {
+    fn build(&mut self, results: &Results) -> Result<bool, StoreError> {
         let Some(command) = &self.order.submission.build else {
             return Ok(true);
         };
@@ -155,7 +154,16 @@ impl Work<'_> {
         });
         match done {
             Ok(()) => {
-                let report = seen.report(command);
+                let mut report = seen.report(command);
+                if report.ok {
+                    match self.runner.settle(&self.order.submission.run) {
+                        Ok(run) => self.run = run,
+                        Err(why) => {
+                            report.ok = false;
+                            report.output.push_str(&format!("\n{why}"));
+                        }
+                    }
+                }
                 let ok = report.ok;
                 self.watch.on(News::Built { ok });
                 let mut grading = self.grading();
@@ -229,7 +237,7 @@ impl Work<'_> {
         let mut file = results.evidence(name)?;
         let done = self
             .runner
-            .run(name, plan, &self.order.submission.run, &mut |line| {
+            .run(name, plan, &self.run, &mut |line| {
                 self.watch.on(News::Line { run: name, line });
                 file.keep(line)
             });

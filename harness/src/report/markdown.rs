@@ -139,11 +139,14 @@ pub fn escape(text: &str) -> String {
         if listlike && at == digits {
             out.push('\\');
         }
+        // `http://` would become a link, `:word:` a picture.
+        let joined = |next: Option<char>| next.is_some_and(|n| !n.is_whitespace());
         match c {
+            ':' if !joined(line[at + 1..].chars().next()) => out.push(c),
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
-            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '#' | '|' | '~' | '!' | '@' | ':' | '$' => {
+            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '#' | '|' | '~' | '@' | ':' | '$' => {
                 out.push('\\');
                 out.push(c);
             }

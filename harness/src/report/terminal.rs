@@ -69,8 +69,11 @@ pub fn terminal(report: &Report, look: &Look) -> String {
             continue;
         }
         page.heading(&format!("{heading} ({})", some.len()), style);
-        for finding in &some {
-            page.finding(finding, style);
+        for (i, finding) in some.iter().enumerate() {
+            if i > 0 {
+                page.out.push('\n');
+            }
+            page.finding(report, finding, style);
         }
         page.errors(report, &some);
     }
@@ -121,7 +124,7 @@ impl Page<'_> {
         self.line(0, &format!("{} {}, {} {tier}", w.seed.to_lowercase(), report.seed, w.tier.to_lowercase()), DIM);
     }
 
-    fn finding(&mut self, finding: &ReportFinding, style: Style) {
+    fn finding(&mut self, report: &Report, finding: &ReportFinding, style: Style) {
         let sign = match finding.outcome {
             Outcome::Inconclusive => '?',
             Outcome::HarnessFault => '!',
@@ -132,7 +135,8 @@ impl Page<'_> {
         self.paragraph(4, self.words.why, &finding.why);
         self.paragraph(4, self.words.hint, &finding.hint);
         if let Some(link) = &finding.link {
-            self.paragraph(4, self.words.read, &format!("statement.md#{}", link.trim_start_matches('#')));
+            let place = format!("gradus show {}, #{}", report.task, link.trim_start_matches('#'));
+            self.paragraph(4, self.words.read, &place);
         }
         if !finding.run.is_empty() {
             let mut place = finding.run.clone();
@@ -143,18 +147,21 @@ impl Page<'_> {
             }
             self.paragraph(4, self.words.seen, &place);
         }
-        self.out.push('\n');
     }
 
     /// `  ✗ keeps-limit  Never passes the limit (limit=3)      0/12`, the points at the right edge.
     fn title(&mut self, finding: &ReportFinding, sign: char, style: Style) {
-        let points = format!("{}/{}", finding.points, finding.max_points);
+        let points = match finding.outcome {
+            Outcome::Pass | Outcome::Fail => format!("{}/{}", finding.points, finding.max_points),
+            // Neither gained nor lost.
+            Outcome::Inconclusive | Outcome::HarnessFault => format!("–/{}", finding.max_points),
+        };
         let mut text = format!("{}  {}", finding.check, of(&finding.title, self.language));
         // Of a check that passed, the run that is named is just the first.
         if finding.outcome != Outcome::Pass && !finding.with.is_empty() {
             let _ = write!(text, " ({})", params(&finding.with));
         }
-        let room = self.width.saturating_sub(4 + points.len() + 1);
+        let room = self.width.saturating_sub(4 + points.chars().count() + 1);
         let text = clean_line(&text, room);
         let gap = room.saturating_sub(text.chars().count()) + 1;
         let sign = self.painted(&sign.to_string(), style);
@@ -169,9 +176,9 @@ impl Page<'_> {
                 continue;
             }
             let title = format!("{} ({}, {})", self.words.stderr, run.run, clean_line(&run.ending, 60));
+            self.out.push('\n');
             self.line(2, &title, DIM);
             self.quote(&super::clean::tail(&run.stderr, 600));
-            self.out.push('\n');
         }
     }
 
@@ -181,7 +188,7 @@ impl Page<'_> {
     }
 
     fn line(&mut self, indent: usize, text: &str, style: Style) {
-        let text = self.painted(text, style);
+        let text = self.painted(&clean_line(text, self.width - indent), style);
         let _ = writeln!(self.out, "{:indent$}{text}", "");
     }
 

@@ -10,7 +10,7 @@ pub const FILE: &str = "submission.yaml";
 pub const MAX_BYTES: u64 = 64 << 10;
 
 /// The file as it stands.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Manifest {
     /// A name for people; the folder's otherwise.

@@ -184,3 +184,37 @@ fn every_format_shows_the_matrix() {
         insta::assert_snapshot!(format!("{name}-json"), render::json(&matrix).unwrap());
     }
 }
+
+/// The shipped packs themselves, as far as that shows without running anything.
+#[test]
+fn each_check_of_fetcher_is_tripped_by_a_fixture() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap();
+    let task: Task = serde_yaml::from_str(&read("tasks/fetcher/task.yaml")).unwrap();
+    let expectations = expect::load(&read("fixtures/fetcher/expect.yaml"), "expect.yaml").unwrap();
+    let checks: Vec<_> = task.scenarios.iter().flat_map(|s| &s.checks).collect();
+    let points: f64 = checks.iter().map(|c| c.points).sum();
+    assert_eq!(points, 100.0);
+    for (name, bad) in &expectations.bad {
+        assert!(!bad.loses.is_empty(), "{name}");
+        for check in &bad.loses {
+            assert!(checks.iter().any(|c| c.check == *check), "{name} loses {check}, which isn't there");
+        }
+    }
+    for check in &checks {
+        let tripped = expectations.bad.values().any(|b| b.loses.contains(&check.check));
+        assert!(tripped, "nothing trips {}", check.check);
+        for language in ["en", "ru"] {
+            assert!(check.title.contains_key(language), "{}", check.check);
+        }
+        for statement in ["tasks/fetcher/statement.md", "tasks/fetcher/statement.ru.md"] {
+            let anchor = format!("<a id=\"{}\">", check.link.as_deref().unwrap());
+            assert!(read(statement).contains(&anchor), "{anchor} in {statement}");
+        }
+    }
+    for scenario in &task.scenarios {
+        for set in 0..scenario.with.len() {
+            crate::plan::expand::expand(&task, scenario, set, 7).unwrap();
+        }
+    }
+}

@@ -217,12 +217,14 @@ fn point(body: bool) -> Point {
     if body { Point::Body } else { Point::Head }
 }
 
+/// Where an answer is parked, and whether for good.
+type Held = Option<(Point, bool)>;
+
 /// What the ledger promises, in the simplest form.
 #[derive(Default)]
 struct Model {
     conns: Vec<(u64, usize)>,
-    /// Ticket, connection, where it is parked and whether for good.
-    flights: Vec<(Ticket, u64, Option<(Point, bool)>)>,
+    flights: Vec<(Ticket, u64, Held)>,
     /// Requests by the order of their parking.
     parked: Vec<u64>,
     released: Vec<u64>,
