@@ -253,7 +253,7 @@ fn two(own: &str, mounts: &str) -> Result<PathBuf, String> {
             why = format!("{} can't pass its controllers on: {error}", place.display());
             continue;
         }
-        match rustix::fs::access(&place.join("cgroup.procs"), rustix::fs::Access::WRITE_OK) {
+        match rustix::fs::access(place.join("cgroup.procs"), rustix::fs::Access::WRITE_OK) {
             Ok(()) => return Ok(place.to_owned()),
             Err(error) => why = format!("{} isn't ours: {error}", place.display()),
         }

@@ -327,3 +327,15 @@ fn arenas_have_ports_of_their_own() {
     drop(holder.stdin.take());
     assert!(holder.wait().unwrap().success());
 }
+
+#[test]
+fn a_failed_start_leaves_nothing() {
+    // The program's process is there already when the exec fails; in the lower tiers init's end alone
+    // would not be its end.
+    for tier in TIERS {
+        for _ in 0..10 {
+            let outcome = Drill::new(tier, &["./prog"]).file("prog", "#!/no/such\n", 0o755).run();
+            assert!(outcome.blamed, "{tier:?} {outcome:?}");
+        }
+    }
+}

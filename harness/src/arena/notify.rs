@@ -44,7 +44,7 @@ pub fn is_pending(listener: BorrowedFd) -> io::Result<bool> {
 pub fn receive(listener: BorrowedFd) -> io::Result<Option<Call>> {
     // Safety: the kernel demands zeroes and fills the structure.
     let mut notif: libc::seccomp_notif = unsafe { std::mem::zeroed() };
-    match ioctl(listener, libc::SECCOMP_IOCTL_NOTIF_RECV as u64, &raw mut notif) {
+    match ioctl(listener, libc::SECCOMP_IOCTL_NOTIF_RECV, &raw mut notif) {
         Ok(()) => Ok(Some(Call {
             id: notif.id,
             tid: notif.pid,
@@ -64,12 +64,12 @@ pub fn answer(listener: BorrowedFd, id: u64, answer: Answer) -> io::Result<bool>
         Answer::Return(value) => (value, 0, 0),
     };
     let mut response = libc::seccomp_notif_resp { id, val, error, flags };
-    gone(ioctl(listener, libc::SECCOMP_IOCTL_NOTIF_SEND as u64, &raw mut response))
+    gone(ioctl(listener, libc::SECCOMP_IOCTL_NOTIF_SEND, &raw mut response))
 }
 
 /// The call still waits: what was read of its thread meanwhile belongs to it.
 pub fn is_valid(listener: BorrowedFd, mut id: u64) -> io::Result<bool> {
-    gone(ioctl(listener, libc::SECCOMP_IOCTL_NOTIF_ID_VALID as u64, &raw mut id))
+    gone(ioctl(listener, libc::SECCOMP_IOCTL_NOTIF_ID_VALID, &raw mut id))
 }
 
 /// Gives the caller a descriptor of ours as the result of its call (an open), as number `at` if
@@ -84,7 +84,7 @@ pub fn give(listener: BorrowedFd, id: u64, fd: BorrowedFd, at: Option<u32>, cloe
         newfd: at.unwrap_or(0),
         newfd_flags: if cloexec { libc::O_CLOEXEC as u32 } else { 0 },
     };
-    gone(ioctl(listener, libc::SECCOMP_IOCTL_NOTIF_ADDFD as u64, &raw mut request))
+    gone(ioctl(listener, libc::SECCOMP_IOCTL_NOTIF_ADDFD, &raw mut request))
 }
 
 fn gone(result: io::Result<()>) -> io::Result<bool> {
@@ -95,7 +95,7 @@ fn gone(result: io::Result<()>) -> io::Result<bool> {
     }
 }
 
-fn ioctl<T>(fd: BorrowedFd, request: u64, argument: *mut T) -> io::Result<()> {
+fn ioctl<T>(fd: BorrowedFd, request: libc::Ioctl, argument: *mut T) -> io::Result<()> {
     // Safety: each caller passes the structure that belongs to its request.
-    sys::check(unsafe { libc::ioctl(fd.as_raw_fd(), request as _, argument) }.into()).map(drop)
+    sys::check(unsafe { libc::ioctl(fd.as_raw_fd(), request, argument) }.into()).map(drop)
 }

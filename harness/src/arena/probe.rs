@@ -82,7 +82,7 @@ const STEPS: &[(&str, &str)] = &[
 ];
 
 fn namespaces() -> Fact {
-    let result = trial(|| namespace_trial());
+    let result = trial(namespace_trial);
     let why = "the whole arena: private loopback and ports, read-only root, every process ended at once";
     match result {
         Ok((0, _)) => fact("namespaces", true, "user, mount, pid, net, ipc, uts", why, ""),

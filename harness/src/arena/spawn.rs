@@ -36,10 +36,9 @@ pub struct Launch {
 /// A started program. Dropping it ends it with all its descendants.
 #[derive(Debug)]
 pub struct Program {
-    /// Process ids as this process sees them.
+    /// Ids of the process above it and of its own, as this process sees them.
     pub init_pid: i32,
     pub pid: i32,
-    pub init: OwnedFd,
     pub pidfd: OwnedFd,
     /// Our ends of the program's streams.
     pub stdin: Option<OwnedFd>,
@@ -49,6 +48,17 @@ pub struct Program {
     pub status: OwnedFd,
     /// The descriptor on which held calls are heard of, with [`Gate::Files`].
     pub notify: Option<OwnedFd>,
+    init: Init,
+}
+
+/// The process above the program. Dropping it ends it with all its descendants.
+#[derive(Debug)]
+struct Init {
+    pid: i32,
+    pidfd: OwnedFd,
+    /// Our end of its socket.
+    status: OwnedFd,
+    /// It has a process namespace, so that its end is everybody's.
     sealed: bool,
     ended: bool,
 }
@@ -144,29 +154,28 @@ pub fn spawn(sealed: &Sealed, launch: &Launch) -> Result<Program, SpawnError> {
     };
     drop((in_read, out_write, err_write, boot_child, status_child));
 
-    let mut begun = Begun { init: Some(init), pid: None, pidfd: None, notify: None };
+    let init = Init { pid: init_pid, pidfd: init, status, sealed: start.sealed, ended: false };
+    let mut begun = Begun { init, pid: None, pidfd: None, notify: None };
     begun.follow(&boot).map_err(|failed| failed.explain(command, folder, &places))?;
-    let (Some(pid), Some(pidfd), Some(init)) = (begun.pid, begun.pidfd.take(), begun.init.take()) else {
+    let (Some(pid), Some(pidfd)) = (begun.pid, begun.pidfd) else {
         return Err(host("waiting for the program")(io::ErrorKind::UnexpectedEof.into()));
     };
     Ok(Program {
         init_pid,
         pid,
-        init,
         pidfd,
         stdin: Some(in_write),
         stdout: out_read,
         stderr: err_read,
-        status,
-        notify: begun.notify.take(),
-        sealed: start.sealed,
-        ended: false,
+        status: begun.init.status.try_clone().map_err(host("copying a socket"))?,
+        notify: begun.notify,
+        init: begun.init,
     })
 }
 
-/// A start that is under way. Dropping it ends init.
+/// What a start has told so far.
 struct Begun {
-    init: Option<OwnedFd>,
+    init: Init,
     pid: Option<i32>,
     pidfd: Option<OwnedFd>,
     notify: Option<OwnedFd>,
@@ -192,15 +201,6 @@ impl Begun {
             } else if wire.kind == Kind::Listener as u32 {
                 self.notify = news.fd;
             }
-        }
-    }
-}
-
-impl Drop for Begun {
-    fn drop(&mut self) {
-        if let Some(init) = &self.init {
-            let _ = rustix::process::pidfd_send_signal(init, rustix::process::Signal::KILL);
-            let _ = tree::wait_end(init, Duration::from_secs(10));
         }
     }
 }
@@ -266,43 +266,52 @@ impl Program {
     }
 
     /// Ends the program and all its descendants at once, stopped or held ones too, and waits until
-    /// they are gone; at most ten seconds, then it is the host's fault.
+    /// they are gone; at most some ten seconds, then it is the host's fault.
     pub fn kill(&mut self) -> io::Result<()> {
-        if self.ended {
-            return Ok(());
-        }
         // A listener that is let go fails the held calls, so that nothing waits for us.
         self.notify = None;
-        let limit = Duration::from_secs(10);
-        let ended = if self.sealed { Ok(()) } else { self.end_tree(limit) };
-        rustix::process::pidfd_send_signal(&self.init, rustix::process::Signal::KILL)?;
-        tree::wait_end(&self.init, limit)?;
-        ended?;
-        self.ended = true;
-        Ok(())
-    }
-
-    /// Where init's end isn't everybody's end.
-    fn end_tree(&self, limit: Duration) -> io::Result<()> {
-        tree::end_descendants(self.init_pid, limit)?;
-        // Letting go of our end tells init to end what is left, and then itself.
-        let _ = rustix::net::shutdown(&self.status, rustix::net::Shutdown::Both);
-        let mut one = [rustix::event::PollFd::new(&self.init, rustix::event::PollFlags::IN)];
-        let second = rustix::event::Timespec { tv_sec: 1, tv_nsec: 0 };
-        rustix::event::poll(&mut one, Some(&second))?;
-        Ok(())
+        self.init.end()
     }
 
     /// Ids of the program's process and all that descend from it, as this process sees them, the
     /// orphaned ones too. What is born or ends meanwhile may be missed.
     pub fn tree(&self) -> Vec<i32> {
-        tree::descendants(self.init_pid)
+        tree::descendants(self.init.pid)
     }
 }
 
-impl Drop for Program {
+impl Init {
+    fn end(&mut self) -> io::Result<()> {
+        if self.ended {
+            return Ok(());
+        }
+        let limit = Duration::from_secs(10);
+        let tree = if self.sealed { Ok(()) } else { self.end_tree(limit) };
+        rustix::process::pidfd_send_signal(&self.pidfd, rustix::process::Signal::KILL)?;
+        tree::wait_end(&self.pidfd, limit)?;
+        self.ended = true;
+        tree?;
+        match self.sealed {
+            true => Ok(()),
+            // Whatever init lost comes to this process, which has nothing else below it.
+            false => tree::end_descendants(std::process::id() as i32, limit),
+        }
+    }
+
+    /// Where its end isn't everybody's end.
+    fn end_tree(&self, limit: Duration) -> io::Result<()> {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        tree::end_descendants(self.pid, limit)?;
+        // Letting go of our end tells init to end what is left, and then itself.
+        let _ = rustix::net::shutdown(&self.status, rustix::net::Shutdown::Both);
+        poll(&mut [PollFd::new(&self.pidfd, PollFlags::IN)], Some(&Timespec { tv_sec: 1, tv_nsec: 0 }))?;
+        Ok(())
+    }
+}
+
+impl Drop for Init {
     fn drop(&mut self) {
-        let _ = self.kill();
+        let _ = self.end();
     }
 }
 

@@ -1,5 +1,7 @@
 //! What several families of checks say alike.
 
+use std::collections::HashSet;
+
 use super::Verdict;
 use super::code::Code;
 use super::view::{Finish, View};
@@ -16,10 +18,40 @@ pub fn nothing_done(view: &View) -> Verdict {
 /// The evidence doesn't reach far enough.
 pub fn unfinished(view: &View) -> Verdict {
     match &view.finish {
-        Finish::GaveUp { n, why } => Verdict::new(Code::GaveUp).fact("why", why.as_str()).seen([*n]),
+        Finish::GaveUp { n, why } => Verdict::new(Code::GaveUp)
+            .fact("why", why.as_str())
+            .seen([*n]),
         Finish::Quiet { n } => Verdict::new(Code::Timed).seen([*n]),
         _ if view.complete && view.started => Verdict::new(Code::Untested),
         _ => Verdict::new(Code::Partial),
+    }
+}
+
+/// Nothing was proven: says why.
+pub fn undecided(view: &View, timed: bool) -> Verdict {
+    if timed {
+        return Verdict::new(Code::Timed);
+    }
+    if view.flights.is_empty() && view.finished() {
+        return nothing_done(view);
+    }
+    let abandoned = view.abandoned().count();
+    match &view.finish {
+        // Its own time-outs struck while its answers were held: on a starved host that can happen to
+        // any program.
+        Finish::Exit { .. } if abandoned > 0 => {
+            Verdict::new(Code::GivenUp).fact("abandoned", abandoned)
+        }
+        Finish::Exit { n, .. } | Finish::Signal { n, .. } => {
+            let asked: HashSet<usize> = view.flights.iter().filter_map(|f| f.item).collect();
+            let left = view.expected().filter(|i| !asked.contains(i)).count();
+            Verdict::new(Code::EndedEarly)
+                .fact("ending", ending(view))
+                .fact("requests", view.flights.len())
+                .fact("left", left)
+                .seen([*n])
+        }
+        _ => unfinished(view),
     }
 }
 

@@ -19,7 +19,9 @@ pub fn each_once(view: &View) -> Verdict {
     let items = &view.plan().items;
     let mut too_often = Vec::new();
     for (&index, flights) in &fetches {
-        let Some(item) = view.item(index) else { continue };
+        let Some(item) = view.item(index) else {
+            continue;
+        };
         // Whoever follows a loop asks for the same address again.
         if item.answer == Answer::RedirectLoop {
             continue;
@@ -62,12 +64,21 @@ pub fn each_once(view: &View) -> Verdict {
 pub fn all_tried(view: &View) -> Verdict {
     let asked: HashSet<usize> = view.flights.iter().filter_map(|f| f.item).collect();
     let items = &view.plan().items;
-    let healthy: Vec<usize> = view.expected().filter(|&i| is_healthy(&items[i].answer)).collect();
-    let missing: Vec<usize> = healthy.iter().copied().filter(|i| !asked.contains(i)).collect();
+    let healthy: Vec<usize> = view
+        .expected()
+        .filter(|&i| is_healthy(&items[i].answer))
+        .collect();
+    let missing: Vec<usize> = healthy
+        .iter()
+        .copied()
+        .filter(|i| !asked.contains(i))
+        .collect();
     let faulty = items.iter().filter(|i| !is_healthy(&i.answer)).count();
     match missing.first() {
         None if healthy.is_empty() => Verdict::new(Code::Untested),
-        None => Verdict::new(Code::Tried).fact("total", healthy.len()).fact("faulty", faulty),
+        None => Verdict::new(Code::Tried)
+            .fact("total", healthy.len())
+            .fact("faulty", faulty),
         Some(_) if view.flights.is_empty() => common::nothing_done(view),
         Some(_) if !view.finished() => common::unfinished(view),
         Some(&first) => Verdict::new(Code::NotTried)
@@ -88,7 +99,11 @@ fn lawful_repeats(flights: &[&Flight]) -> usize {
     for flight in flights {
         match flight.end.map(|e| e.how) {
             Some(How::Abandoned) => given_up += 1,
-            Some(How::Answered { ending: Ending::Reset | Ending::Truncated, bytes: 0, .. }) => {
+            Some(How::Answered {
+                ending: Ending::Reset | Ending::Truncated,
+                bytes: 0,
+                ..
+            }) => {
                 broken += 1;
                 broken_in_use += usize::from(flight.reused);
             }

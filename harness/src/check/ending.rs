@@ -13,9 +13,9 @@ pub fn exits(view: &View, wanted: Status) -> Verdict {
         Finish::Signal { n, .. } if view.struck("memory").is_some() => {
             Verdict::new(Code::OutOfMemory).fact("mib", mib).seen([n])
         }
-        Finish::Signal { n, signal } => {
-            Verdict::new(Code::Crashed).fact("signal", signal_name(signal)).seen([n])
-        }
+        Finish::Signal { n, signal } => Verdict::new(Code::Crashed)
+            .fact("signal", signal_name(signal))
+            .seen([n]),
         Finish::Exit { n, status } => match (wanted, status) {
             (Status::Zero, 0) | (Status::Any, _) => {
                 Verdict::new(Code::Ended).fact("status", status).seen([n])
@@ -25,7 +25,9 @@ pub fn exits(view: &View, wanted: Status) -> Verdict {
             (Status::Zero, _) if view.struck("memory").is_some() => {
                 Verdict::new(Code::OutOfMemory).fact("mib", mib).seen([n])
             }
-            (Status::Zero, _) => Verdict::new(Code::WrongStatus).fact("status", status).seen([n]),
+            (Status::Zero, _) => Verdict::new(Code::WrongStatus)
+                .fact("status", status)
+                .seen([n]),
         },
         Finish::Hang { n } => match view.struck("requests") {
             Some(count) => Verdict::new(Code::Endless)
@@ -39,7 +41,8 @@ pub fn exits(view: &View, wanted: Status) -> Verdict {
 }
 
 fn hang(view: &View, n: u64) -> Verdict {
-    let asked: std::collections::HashSet<usize> = view.flights.iter().filter_map(|f| f.item).collect();
+    let asked: std::collections::HashSet<usize> =
+        view.flights.iter().filter_map(|f| f.item).collect();
     let left = view.expected().filter(|i| !asked.contains(i)).count();
     Verdict::new(Code::Hang)
         .fact("in_flight", view.flying_at(n).len())
@@ -51,9 +54,9 @@ fn hang(view: &View, n: u64) -> Verdict {
 pub fn refuses_arguments(view: &View) -> Verdict {
     match view.finish {
         Finish::Hang { n } => Verdict::new(Code::ArgumentsHang).seen([n]),
-        Finish::Signal { n, signal } => {
-            Verdict::new(Code::ArgumentsCrash).fact("signal", signal_name(signal)).seen([n])
-        }
+        Finish::Signal { n, signal } => Verdict::new(Code::ArgumentsCrash)
+            .fact("signal", signal_name(signal))
+            .seen([n]),
         Finish::Exit { n, status: 0 } => Verdict::new(Code::Accepted).seen([n]),
         Finish::Exit { n, status } => {
             let text = view.stderr();
@@ -83,19 +86,28 @@ fn split_trace(text: &str) -> (bool, Option<String>) {
         }
         if line.starts_with("Traceback (most recent call last):") || is_chaining(line) {
             // Python: indented frames, then the exception's own line (or lines of notes).
-            while lines.next_if(|l| l.starts_with(' ') || l.is_empty()).is_some() {}
+            while lines
+                .next_if(|l| l.starts_with(' ') || l.is_empty())
+                .is_some()
+            {}
             trace = lines.next().map(str::to_owned).or(trace);
         } else if line.starts_with("  File \"") {
             // Python: a syntax error has no heading.
             while lines.next_if(|l| l.starts_with(' ')).is_some() {}
             trace = lines.next().map(str::to_owned).or(trace);
-        } else if line.starts_with("panic: ") || line.starts_with("goroutine ") || is_rust_panic(line) {
+        } else if line.starts_with("panic: ")
+            || line.starts_with("goroutine ")
+            || is_rust_panic(line)
+        {
             // Go and Rust say no more after it.
             trace.get_or_insert_with(|| line.to_owned());
             lines.by_ref().for_each(drop);
         } else if line.starts_with("Exception in thread \"") {
             trace = Some(line.to_owned());
-            while lines.next_if(|l| l.starts_with('\t') || l.starts_with("Caused by:")).is_some() {}
+            while lines
+                .next_if(|l| l.starts_with('\t') || l.starts_with("Caused by:"))
+                .is_some()
+            {}
         } else if is_node_place(line) {
             // Node: the place, the source line, a caret, the error with its frames, the version.
             for rest in lines.by_ref() {
@@ -125,8 +137,13 @@ fn is_rust_panic(line: &str) -> bool {
 
 /// `/work/main.js:12` or `node:internal/fs/utils:356`.
 fn is_node_place(line: &str) -> bool {
-    let Some((file, number)) = line.rsplit_once(':') else { return false };
-    let script = [".js", ".mjs", ".cjs", ".ts"].iter().any(|e| file.ends_with(e)) || file.starts_with("node:");
+    let Some((file, number)) = line.rsplit_once(':') else {
+        return false;
+    };
+    let script = [".js", ".mjs", ".cjs", ".ts"]
+        .iter()
+        .any(|e| file.ends_with(e))
+        || file.starts_with("node:");
     script && !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit())
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::Verdict;
 use super::code::Code;
 use super::common;
-use super::view::{Finish, Flight, How, Moment, View, sum};
+use super::view::{Finish, Flight, How, Moment, View};
 use crate::task::script::Step;
 use crate::task::world::Answer;
 
@@ -18,13 +18,22 @@ pub fn reaches(view: &View, limit: u64) -> Verdict {
     let wanted = limit.min(possible);
     let most = u64::from(view.most);
     if wanted > 0 && most >= wanted {
-        let top = view.flights.iter().find(|f| u64::from(f.level) >= wanted).map(|f| f.begin);
+        let top = view
+            .flights
+            .iter()
+            .find(|f| u64::from(f.level) >= wanted)
+            .map(|f| f.begin);
         let events = top.map(|n| view.flying_at(n)).unwrap_or_default();
-        return Verdict::new(Code::Reached).fact("limit", wanted).fact("most", most).seen(events);
+        return Verdict::new(Code::Reached)
+            .fact("limit", wanted)
+            .fact("most", most)
+            .seen(events);
     }
     let mut timed = false;
     for moment in &view.moments {
-        let Some((n, settled)) = moment.stood_still(view) else { continue };
+        let Some((n, settled)) = moment.stood_still(view) else {
+            continue;
+        };
         if u64::from(moment.in_flight) >= wanted || moment.left == 0 {
             continue;
         }
@@ -42,7 +51,7 @@ pub fn reaches(view: &View, limit: u64) -> Verdict {
             .seen(view.flying_at(n))
             .seen([n, moment.n]);
     }
-    undecided(view, timed)
+    common::undecided(view, timed)
 }
 
 /// Never more in flight than this.
@@ -51,19 +60,35 @@ pub fn never_exceeds(view: &View, limit: u64) -> Verdict {
         return Verdict::new(Code::Exceeded)
             .fact("limit", limit)
             .fact("most", view.most)
-            .fact("target", flight.item.map_or_else(|| flight.target.to_owned(), |i| view.name(i)))
+            .fact(
+                "target",
+                flight
+                    .item
+                    .map_or_else(|| flight.target.to_owned(), |i| view.name(i)),
+            )
             .seen([flight.begin])
-            .seen(view.flying_at(flight.begin).into_iter().filter(|&n| n != flight.begin));
+            .seen(
+                view.flying_at(flight.begin)
+                    .into_iter()
+                    .filter(|&n| n != flight.begin),
+            );
     }
     // Kept means: something was held, more was there to be had, and nothing moved any more.
-    let held: Vec<&Moment> =
-        view.moments.iter().filter(|m| m.in_flight > 0 && m.left > 0 && m.stood_still(view).is_some()).collect();
-    let sure = held.iter().any(|m| m.stood_still(view).is_some_and(|(_, s)| view.sure(s)));
+    let held: Vec<&Moment> = view
+        .moments
+        .iter()
+        .filter(|m| m.in_flight > 0 && m.left > 0 && m.stood_still(view).is_some())
+        .collect();
+    let sure = held
+        .iter()
+        .any(|m| m.stood_still(view).is_some_and(|(_, s)| view.sure(s)));
     if !sure || !view.complete {
-        return undecided(view, !held.is_empty() && !sure);
+        return common::undecided(view, !held.is_empty() && !sure);
     }
     if let Finish::GaveUp { n, why } = &view.finish {
-        return Verdict::new(Code::GaveUp).fact("why", why.as_str()).seen([*n]);
+        return Verdict::new(Code::GaveUp)
+            .fact("why", why.as_str())
+            .seen([*n]);
     }
     Verdict::new(Code::Kept)
         .fact("limit", limit)
@@ -85,7 +110,12 @@ pub fn refills(view: &View, limit: u64) -> Verdict {
         }
         let before = &view.moments[i - 1];
         let begun = before.n;
-        let let_go: Vec<u64> = view.released.iter().copied().filter(|&n| n > begun && n < release.n).collect();
+        let let_go: Vec<u64> = view
+            .released
+            .iter()
+            .copied()
+            .filter(|&n| n > begun && n < release.n)
+            .collect();
         if let_go.is_empty() {
             continue;
         }
@@ -99,7 +129,10 @@ pub fn refills(view: &View, limit: u64) -> Verdict {
             .take_while(|m| !acts(script.get(m.step)))
             .filter(|m| m.stood_still(view).is_some())
             .last();
-        let Some((after, (n, settled))) = after.and_then(|m| Some((m, m.stood_still(view)?))) else { continue };
+        let Some((after, (n, settled))) = after.and_then(|m| Some((m, m.stood_still(view)?)))
+        else {
+            continue;
+        };
         // A place that came free by a time-out of the program's own says nothing about refilling.
         if view.abandoned().any(|n| n > begun && n < after.n) {
             continue;
@@ -126,31 +159,51 @@ pub fn refills(view: &View, limit: u64) -> Verdict {
         }
     }
     if (times > 0 || nothing_waited) && !doubtful {
-        return Verdict::new(Code::Refilled).fact("times", times).seen(shown);
+        return Verdict::new(Code::Refilled)
+            .fact("times", times)
+            .seen(shown);
     }
-    undecided(view, timed)
+    common::undecided(view, timed)
 }
 
 /// While some answers stay held, all others were asked for and answered.
 pub fn not_stalled(view: &View) -> Verdict {
     let script = &view.plan().script;
-    let open = script.iter().position(|s| matches!(s, Step::Open)).unwrap_or(script.len());
+    let open = script
+        .iter()
+        .position(|s| matches!(s, Step::Open))
+        .unwrap_or(script.len());
     // The last thing that was so before all gates were opened.
     let Some(moment) = view.moments.iter().rev().find(|m| m.step < open) else {
-        return undecided(view, false);
+        return common::undecided(view, false);
     };
-    let holdable = |f: &&Flight| f.parked || f.item.and_then(|i| view.item(i)).is_some_and(|i| i.answer == Answer::Stuck);
-    let held: Vec<&Flight> =
-        view.flights.iter().filter(holdable).filter(|f| f.end.is_none_or(|e| e.n > moment.n)).collect();
-    // What the program gave up by its own time-out was held too, until then.
-    let given_up = view
+    let holdable = |f: &&Flight| {
+        f.parked
+            || f.item
+                .and_then(|i| view.item(i))
+                .is_some_and(|i| i.answer == Answer::Stuck)
+    };
+    let held: Vec<&Flight> = view
         .flights
         .iter()
         .filter(holdable)
-        .filter(|f| f.end.is_some_and(|e| e.n <= moment.n && e.how == How::Abandoned));
-    let kept_back: HashSet<usize> = given_up.chain(held.iter().copied()).filter_map(|f| f.item).collect();
-    let ended: HashSet<usize> =
-        view.flights.iter().filter(|f| f.end.is_some_and(|e| e.n <= moment.n)).filter_map(|f| f.item).collect();
+        .filter(|f| f.end.is_none_or(|e| e.n > moment.n))
+        .collect();
+    // What the program gave up by its own time-out was held too, until then.
+    let given_up = view.flights.iter().filter(holdable).filter(|f| {
+        f.end
+            .is_some_and(|e| e.n <= moment.n && e.how == How::Abandoned)
+    });
+    let kept_back: HashSet<usize> = given_up
+        .chain(held.iter().copied())
+        .filter_map(|f| f.item)
+        .collect();
+    let ended: HashSet<usize> = view
+        .flights
+        .iter()
+        .filter(|f| f.end.is_some_and(|e| e.n <= moment.n))
+        .filter_map(|f| f.item)
+        .collect();
     let (stuck, mut answered, mut left) = (kept_back.len(), 0u32, 0u32);
     for item in view.expected().filter(|i| !kept_back.contains(i)) {
         if ended.contains(&item) {
@@ -167,77 +220,20 @@ pub fn not_stalled(view: &View) -> Verdict {
             .seen([moment.n]);
     }
     match moment.stood_still(view) {
-        Some((n, settled)) if stuck > 0 && view.sure_to_stay(settled) => Verdict::new(Code::Stalled)
-            .fact("held", stuck)
-            .fact("answered", answered)
-            .fact("left", left)
-            .seen(held.iter().map(|f| f.begin))
-            .seen([n, moment.n]),
-        other => undecided(view, other.is_some_and(|(_, s)| !view.sure(s))),
-    }
-}
-
-/// Not more connections than the requests in flight need.
-///
-/// Judged where the program stands still. A pool may keep idle connections: as many for each host as
-/// the limit allows. Connections of requests beyond the limit are `never_exceeds`'s matter.
-pub fn bounded_sockets(view: &View, limit: u64) -> Verdict {
-    let (mut seen, mut timed) = (Vec::new(), false);
-    for moment in view.moments.iter().filter(|m| m.in_flight > 0) {
-        let Some((n, settled)) = moment.stood_still(view) else { continue };
-        if !view.sure(settled) {
-            timed = true;
-            continue;
+        Some((n, settled)) if stuck > 0 && view.sure_to_stay(settled) => {
+            Verdict::new(Code::Stalled)
+                .fact("held", stuck)
+                .fact("answered", answered)
+                .fact("left", left)
+                .seen(held.iter().map(|f| f.begin))
+                .seen([n, moment.n])
         }
-        let all = sum(&moment.sockets);
-        let busy = u64::from(all.busy);
-        let useless = u64::from(all.unused) > 0 && busy + u64::from(all.unused) > limit.max(busy);
-        let hoarded =
-            moment.sockets.iter().any(|s| u64::from(s.open) > limit.max(u64::from(s.busy)));
-        if useless || hoarded {
-            return Verdict::new(Code::SocketsUnbounded)
-                .fact("limit", limit)
-                .fact("open", all.open)
-                .fact("unused", all.unused)
-                .fact("busy", all.busy)
-                .seen([n, moment.n]);
-        }
-        seen.push(n);
+        other => common::undecided(view, other.is_some_and(|(_, s)| !view.sure(s))),
     }
-    if view.flights.is_empty() || seen.is_empty() || matches!(view.finish, Finish::GaveUp { .. }) || !view.complete {
-        return undecided(view, timed && seen.is_empty());
-    }
-    Verdict::new(Code::SocketsBounded).fact("limit", limit).fact("most", view.most_open).seen(seen)
 }
 
 fn acts(step: Option<&Step>) -> bool {
     matches!(step, Some(Step::Release(_) | Step::Open | Step::Signal(_)))
-}
-
-/// Nothing was proven: says why.
-fn undecided(view: &View, timed: bool) -> Verdict {
-    if timed {
-        return Verdict::new(Code::Timed);
-    }
-    if view.flights.is_empty() && view.finished() {
-        return common::nothing_done(view);
-    }
-    let abandoned = view.abandoned().count();
-    match &view.finish {
-        // Its own time-outs struck while its answers were held: on a starved host that can happen to
-        // any program.
-        Finish::Exit { .. } if abandoned > 0 => Verdict::new(Code::GivenUp).fact("abandoned", abandoned),
-        Finish::Exit { n, .. } | Finish::Signal { n, .. } => {
-            let asked: HashSet<usize> = view.flights.iter().filter_map(|f| f.item).collect();
-            let left = view.expected().filter(|i| !asked.contains(i)).count();
-            Verdict::new(Code::EndedEarly)
-                .fact("ending", common::ending(view))
-                .fact("requests", view.flights.len())
-                .fact("left", left)
-                .seen([*n])
-        }
-        _ => common::unfinished(view),
-    }
 }
 
 #[cfg(test)]

@@ -2,10 +2,10 @@
 
 use super::code::Code;
 use super::view::View;
-use super::{Verdict, coverage, ending, flight, memory, output};
+use super::{Verdict, coverage, ending, flight, memory, output, sockets};
 use crate::task::Amount;
-use crate::task::rule::Rule;
 use crate::task::Scenario;
+use crate::task::rule::Rule;
 
 /// What this rule says of this run. Pure: the same evidence gives the same verdict.
 ///
@@ -19,9 +19,11 @@ pub fn judge(rule: &Rule, view: &View) -> Verdict {
     }
     match rule {
         Rule::Reaches(bound) => with(view, &bound.in_flight, |n| flight::reaches(view, n)),
-        Rule::NeverExceeds(bound) => with(view, &bound.in_flight, |n| flight::never_exceeds(view, n)),
+        Rule::NeverExceeds(bound) => {
+            with(view, &bound.in_flight, |n| flight::never_exceeds(view, n))
+        }
         Rule::Refills(refills) => with(view, &refills.in_flight, |n| flight::refills(view, n)),
-        Rule::BoundedSockets(bound) => with(view, &bound.in_flight, |n| flight::bounded_sockets(view, n)),
+        Rule::BoundedSockets(bound) => with(view, &bound.in_flight, |n| sockets::bounded(view, n)),
         Rule::NotStalled(_) => flight::not_stalled(view),
         Rule::EachOnce(_) => coverage::each_once(view),
         Rule::AllTried(_) => coverage::all_tried(view),
@@ -32,14 +34,24 @@ pub fn judge(rule: &Rule, view: &View) -> Verdict {
         Rule::All(rules) => rules
             .iter()
             .map(|rule| judge(rule, view))
-            .reduce(|worst, next| if next.outcome > worst.outcome { next } else { worst })
+            .reduce(|worst, next| {
+                if next.outcome > worst.outcome {
+                    next
+                } else {
+                    worst
+                }
+            })
             .unwrap_or_else(|| Verdict::new(Code::Untested)),
     }
 }
 
 /// What all checks of a scenario say of one run of it: (name of the check, verdict).
 pub fn judge_run(scenario: &Scenario, view: &View) -> Vec<(String, Verdict)> {
-    scenario.checks.iter().map(|c| (c.check.clone(), judge(&c.rule, view))).collect()
+    scenario
+        .checks
+        .iter()
+        .map(|c| (c.check.clone(), judge(&c.rule, view)))
+        .collect()
 }
 
 fn with(view: &View, amount: &Amount, check: impl FnOnce(u64) -> Verdict) -> Verdict {

@@ -38,11 +38,18 @@ pub fn bounded(view: &View, mib: u64) -> Verdict {
     }
     let limited = view.plan().limits.memory_mib <= mib && limit_in_force(view);
     let alone = largest.is_some() && view.processes == 1;
-    if limited || alone { with(Code::MemoryBounded) } else { Verdict::new(Code::MemoryUnknown).fact("mib", mib) }
+    if limited || alone {
+        with(Code::MemoryBounded)
+    } else {
+        Verdict::new(Code::MemoryUnknown).fact("mib", mib)
+    }
 }
 
 fn limit_in_force(view: &View) -> bool {
-    view.header.facilities.get(FACILITY).is_some_and(|how| how.starts_with("cgroup"))
+    view.header
+        .facilities
+        .get(FACILITY)
+        .is_some_and(|how| how.starts_with("cgroup"))
 }
 
 #[cfg(test)]

@@ -12,7 +12,12 @@ fn story(bytes: u64) -> Story {
         })
         .reached(0)
         .ask([0])
-        .event(Event::Answered { req: 0, status: 200, bytes, ending: Ending::Complete })
+        .event(Event::Answered {
+            req: 0,
+            status: 200,
+            bytes,
+            ending: Ending::Complete,
+        })
 }
 
 fn unlimited(story: Story) -> Story {
@@ -20,7 +25,11 @@ fn unlimited(story: Story) -> Story {
 }
 
 fn resident(mib: u64) -> Event {
-    Event::Usage(Usage { label: "end".into(), max_rss_kib: Some(mib << 10), ..Usage::default() })
+    Event::Usage(Usage {
+        label: "end".into(),
+        max_rss_kib: Some(mib << 10),
+        ..Usage::default()
+    })
 }
 
 #[test]
@@ -30,17 +39,39 @@ fn much_through_little_memory() {
 
 #[test]
 fn the_limit_struck_is_a_fail_even_in_cut_evidence() {
-    let struck = story(500 << 20).event(Event::LimitHit { limit: "memory".into(), count: 1 });
+    let struck = story(500 << 20).event(Event::LimitHit {
+        limit: "memory".into(),
+        count: 1,
+    });
     check(&struck.clone().killed(9), BOUNDED, "memory.exceeded");
     check(&struck, BOUNDED, "memory.exceeded");
 }
 
 #[test]
 fn without_a_limit_in_force_the_kernels_own_mark_decides() {
-    check(&unlimited(story(500 << 20)).event(resident(400)).exit(0), BOUNDED, "memory.exceeded");
-    check(&unlimited(story(500 << 20)).event(resident(30)).exit(0), BOUNDED, "memory.unknown");
-    check(&unlimited(story(500 << 20)).settle(1).event(resident(30)).exit(0), BOUNDED, "memory.bounded");
-    check(&unlimited(story(500 << 20)).exit(0), BOUNDED, "memory.unknown");
+    check(
+        &unlimited(story(500 << 20)).event(resident(400)).exit(0),
+        BOUNDED,
+        "memory.exceeded",
+    );
+    check(
+        &unlimited(story(500 << 20)).event(resident(30)).exit(0),
+        BOUNDED,
+        "memory.unknown",
+    );
+    check(
+        &unlimited(story(500 << 20))
+            .settle(1)
+            .event(resident(30))
+            .exit(0),
+        BOUNDED,
+        "memory.bounded",
+    );
+    check(
+        &unlimited(story(500 << 20)).exit(0),
+        BOUNDED,
+        "memory.unknown",
+    );
 }
 
 #[test]

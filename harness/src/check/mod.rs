@@ -10,6 +10,7 @@ mod judge;
 pub mod memory;
 mod output;
 mod reading;
+mod sockets;
 mod verdict;
 pub mod view;
 mod worst;
@@ -30,7 +31,17 @@ pub use worst::{Judged, findings};
 /// The four outcomes. Only `Fail` costs points. Ordered from best to worst, so that the worst of
 /// several runs is their maximum.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {

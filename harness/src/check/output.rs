@@ -20,7 +20,10 @@ const BLANKS: usize = 12;
 /// What a line says after its address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Said {
-    Status { status: u16, bytes: u64 },
+    Status {
+        status: u16,
+        bytes: u64,
+    },
     Error,
     /// Nothing of the contract's form.
     Other,
@@ -53,7 +56,11 @@ pub fn prints_results(view: &View) -> Verdict {
         }
         let due = due(item, flights);
         // A list's double is printed as often as it was fetched; that it is fetched twice is asked elsewhere.
-        let wanted = if View::visible(item) { (item.listed as usize).min(flights.len()) } else { 1 };
+        let wanted = if View::visible(item) {
+            (item.listed as usize).min(flights.len())
+        } else {
+            1
+        };
         total += 1;
         let said = lines.get(&index).map(Vec::as_slice).unwrap_or_default();
         if let Some((_, line)) = said.iter().find(|(said, _)| contradicts(&due, said)) {
@@ -95,7 +102,10 @@ fn by_entry<'t>(view: &View, text: &'t str) -> BTreeMap<usize, Vec<(Said, &'t st
     }
     let mut lines: BTreeMap<usize, Vec<(Said, &str)>> = BTreeMap::new();
     for line in text.lines().map(str::trim) {
-        let blanks = line.char_indices().filter(|(_, c)| c.is_whitespace()).map(|(at, _)| at);
+        let blanks = line
+            .char_indices()
+            .filter(|(_, c)| c.is_whitespace())
+            .map(|(at, _)| at);
         let ends: Vec<usize> = blanks.take(BLANKS).chain([line.len()]).collect();
         let found = ends.iter().rev().find_map(|&end| {
             let address = &line[..end];
@@ -131,14 +141,28 @@ fn due(item: &Item, flights: &[&Flight]) -> Due {
         Answer::Refused => Due::Failure("refused"),
         Answer::Malformed => Due::Failure("malformed"),
         Answer::Reset | Answer::ResetInside => Due::Failure("reset"),
-        // Without a length the end of the connection is the end of the answer.
-        Answer::Truncated if item.framing == Framing::Close => Due::Either,
-        Answer::Truncated => Due::Failure("truncated"),
-        Answer::Status(status @ (200 | 201 | 203)) => Due::Answer { status: *status, bytes: Some(item.size) },
-        Answer::Dripping => Due::Answer { status: 200, bytes: Some(item.size) },
+        // Only a missing part of a promised length is noticed by every client: some take the end of
+        // the connection for the end of a chunked answer.
+        Answer::Truncated if item.framing == Framing::Length => Due::Failure("truncated"),
+        Answer::Truncated => Due::Either,
+        Answer::Status(status @ (200 | 201 | 203)) => Due::Answer {
+            status: *status,
+            bytes: Some(item.size),
+        },
+        Answer::Dripping => Due::Answer {
+            status: 200,
+            bytes: Some(item.size),
+        },
         // The body of an error answer is often not read.
-        Answer::Status(status @ 400..) => Due::Answer { status: *status, bytes: None },
-        Answer::Status(_) | Answer::Redirect | Answer::RedirectLoop | Answer::Garbage | Answer::Stuck => Due::Either,
+        Answer::Status(status @ 400..) => Due::Answer {
+            status: *status,
+            bytes: None,
+        },
+        Answer::Status(_)
+        | Answer::Redirect
+        | Answer::RedirectLoop
+        | Answer::Garbage
+        | Answer::Stuck => Due::Either,
     }
 }
 
@@ -146,43 +170,75 @@ fn contradicts(due: &Due, said: &Said) -> bool {
     match (due, said) {
         (_, Said::Other) | (Due::Either, _) | (Due::Failure(_), Said::Error) => false,
         (Due::Failure(_), Said::Status { .. }) | (Due::Answer { .. }, Said::Error) => true,
-        (Due::Answer { status, bytes }, Said::Status { status: printed, bytes: length }) => {
-            status != printed || bytes.is_some_and(|b| b != *length)
-        }
+        (
+            Due::Answer { status, bytes },
+            Said::Status {
+                status: printed,
+                bytes: length,
+            },
+        ) => status != printed || bytes.is_some_and(|b| b != *length),
     }
 }
 
 fn wrong(due: &Due, line: &str) -> Verdict {
     let line: String = line.chars().take(200).collect();
     match due {
-        Due::Failure(failure) if said_success(&line) => {
-            Verdict::new(Code::FalseSuccess).fact("line", line).fact("failure", *failure)
-        }
-        Due::Failure(_) => Verdict::new(Code::Misprinted).fact("line", line).fact("expected", "URL ERROR …"),
-        Due::Answer { status, bytes: Some(bytes) } => {
-            Verdict::new(Code::Misprinted).fact("line", line).fact("expected", format!("URL {status} {bytes}"))
-        }
-        Due::Answer { status, bytes: None } => {
-            Verdict::new(Code::Misprinted).fact("line", line).fact("expected", format!("URL {status} BYTES"))
-        }
-        Due::Either => Verdict::new(Code::Misprinted).fact("line", line).fact("expected", "URL STATUS BYTES"),
+        Due::Failure(failure) if said_success(&line) => Verdict::new(Code::FalseSuccess)
+            .fact("line", line)
+            .fact("failure", *failure),
+        Due::Failure(_) => Verdict::new(Code::Misprinted)
+            .fact("line", line)
+            .fact("expected", "URL ERROR …"),
+        Due::Answer {
+            status,
+            bytes: Some(bytes),
+        } => Verdict::new(Code::Misprinted)
+            .fact("line", line)
+            .fact("expected", format!("URL {status} {bytes}")),
+        Due::Answer {
+            status,
+            bytes: None,
+        } => Verdict::new(Code::Misprinted)
+            .fact("line", line)
+            .fact("expected", format!("URL {status} BYTES")),
+        Due::Either => Verdict::new(Code::Misprinted)
+            .fact("line", line)
+            .fact("expected", "URL STATUS BYTES"),
     }
 }
 
 /// The line had a status where an error was due (then the words after the address are two numbers).
 fn said_success(line: &str) -> bool {
     let mut words = line.split_whitespace().rev();
-    words.next().is_some_and(|w| w.parse::<u64>().is_ok()) && words.next().is_some_and(|w| w.parse::<u16>().is_ok())
+    words.next().is_some_and(|w| w.parse::<u64>().is_ok())
+        && words.next().is_some_and(|w| w.parse::<u16>().is_ok())
 }
 
 /// A malformed entry may be printed in any disguise (quoted, escaped): an ERROR line that speaks of
 /// no other entry stands for it.
-fn excuse_unreadable(view: &View, text: &str, lines: &BTreeMap<usize, Vec<(Said, &str)>>, missing: &mut Vec<usize>) {
-    let spoken: usize = lines.values().flatten().filter(|(said, _)| *said == Said::Error).count();
-    let errors = text.lines().filter(|l| l.split_whitespace().any(|w| w.trim_end_matches(':') == "ERROR")).count();
+fn excuse_unreadable(
+    view: &View,
+    text: &str,
+    lines: &BTreeMap<usize, Vec<(Said, &str)>>,
+    missing: &mut Vec<usize>,
+) {
+    let spoken: usize = lines
+        .values()
+        .flatten()
+        .filter(|(said, _)| *said == Said::Error)
+        .count();
+    let errors = text
+        .lines()
+        .filter(|l| {
+            l.split_whitespace()
+                .any(|w| w.trim_end_matches(':') == "ERROR")
+        })
+        .count();
     let mut spare = errors.saturating_sub(spoken);
     missing.retain(|&index| {
-        let malformed = view.item(index).is_some_and(|i| i.answer == Answer::Malformed);
+        let malformed = view
+            .item(index)
+            .is_some_and(|i| i.answer == Answer::Malformed);
         let excused = malformed && spare > 0;
         spare -= usize::from(excused);
         !excused

@@ -79,21 +79,63 @@ impl<'a> Reading<'a> {
             Event::NotStarted { why } => self.view.not_started = Some((n, why)),
             Event::Connected { conn, host } => self.connected(*conn, usize::from(*host)),
             Event::Disconnected { conn, .. } => self.disconnected(*conn, n),
-            Event::Request { req, conn, host, method, target, item } => {
-                self.request(n, *req, *conn, usize::from(*host), (method, target), item.map(|i| i as usize));
+            Event::Request {
+                req,
+                conn,
+                host,
+                method,
+                target,
+                item,
+            } => {
+                self.request(
+                    n,
+                    *req,
+                    *conn,
+                    usize::from(*host),
+                    (method, target),
+                    item.map(|i| i as usize),
+                );
             }
             Event::Parked { req, .. } => {
-                if let Some(flight) = self.flying.get(req).and_then(|&i| self.view.flights.get_mut(i)) {
+                if let Some(flight) = self
+                    .flying
+                    .get(req)
+                    .and_then(|&i| self.view.flights.get_mut(i))
+                {
                     flight.parked = true;
                 }
             }
             Event::Released { .. } => self.view.released.push(n),
-            Event::Answered { req, status, bytes, ending } => {
-                self.land(*req, FlightEnd { n, how: How::Answered { status: *status, bytes: *bytes, ending: *ending } });
+            Event::Answered {
+                req,
+                status,
+                bytes,
+                ending,
+            } => {
+                self.land(
+                    *req,
+                    FlightEnd {
+                        n,
+                        how: How::Answered {
+                            status: *status,
+                            bytes: *bytes,
+                            ending: *ending,
+                        },
+                    },
+                );
             }
-            Event::Abandoned { req } => self.land(*req, FlightEnd { n, how: How::Abandoned }),
+            Event::Abandoned { req } => self.land(
+                *req,
+                FlightEnd {
+                    n,
+                    how: How::Abandoned,
+                },
+            ),
             Event::Output { stream, data } => self.output(*stream, data),
-            Event::OutputDropped { stream: Stream::Out, bytes } => self.view.out_dropped += bytes,
+            Event::OutputDropped {
+                stream: Stream::Out,
+                bytes,
+            } => self.view.out_dropped += bytes,
             Event::Settled(settled) => {
                 self.view.processes = self.view.processes.max(settled.processes);
                 self.settled = Some((n, settled));
@@ -105,8 +147,14 @@ impl<'a> Reading<'a> {
                 (None, None) => Finish::Unknown,
             }),
             Event::GaveUp { settled: true, .. } => self.gave_up = Some(Finish::Hang { n }),
-            Event::GaveUp { settled: false, why } => {
-                self.gave_up = Some(Finish::GaveUp { n, why: why.clone() });
+            Event::GaveUp {
+                settled: false,
+                why,
+            } => {
+                self.gave_up = Some(Finish::GaveUp {
+                    n,
+                    why: why.clone(),
+                });
             }
             Event::LimitHit { limit, count } => self.view.limits.push((limit, *count, n)),
             Event::Usage(usage) if usage.label == "end" => self.view.usage = Some(usage),
@@ -127,7 +175,14 @@ impl<'a> Reading<'a> {
     }
 
     fn connected(&mut self, conn: u64, host: usize) {
-        self.conns.insert(conn, Conn { host, requests: 0, flying: 0 });
+        self.conns.insert(
+            conn,
+            Conn {
+                host,
+                requests: 0,
+                flying: 0,
+            },
+        );
         let sockets = self.host(host);
         sockets.open += 1;
         sockets.unused += 1;
@@ -140,9 +195,20 @@ impl<'a> Reading<'a> {
         if self.conns.get(&conn).is_some_and(|c| c.flying > 0) {
             let flights = &self.view.flights;
             let on_it = |&(_, &i): &(&u64, &usize)| flights[i].conn == conn;
-            let cut: Vec<u64> = self.flying.iter().filter(on_it).map(|(&req, _)| req).collect();
+            let cut: Vec<u64> = self
+                .flying
+                .iter()
+                .filter(on_it)
+                .map(|(&req, _)| req)
+                .collect();
             for req in cut {
-                self.land(req, FlightEnd { n, how: How::Abandoned });
+                self.land(
+                    req,
+                    FlightEnd {
+                        n,
+                        how: How::Abandoned,
+                    },
+                );
             }
         }
         if let Some(conn) = self.conns.remove(&conn) {
@@ -153,9 +219,21 @@ impl<'a> Reading<'a> {
         }
     }
 
-    fn request(&mut self, n: u64, req: u64, conn: u64, host: usize, head: (&'a str, &'a str), item: Option<usize>) {
+    fn request(
+        &mut self,
+        n: u64,
+        req: u64,
+        conn: u64,
+        host: usize,
+        head: (&'a str, &'a str),
+        item: Option<usize>,
+    ) {
         let (method, target) = head;
-        let known = self.conns.entry(conn).or_insert(Conn { host, requests: 0, flying: 0 });
+        let known = self.conns.entry(conn).or_insert(Conn {
+            host,
+            requests: 0,
+            flying: 0,
+        });
         let (reused, idle, host) = (known.requests > 0, known.flying == 0, known.host);
         known.requests += 1;
         known.flying += 1;
@@ -165,17 +243,28 @@ impl<'a> Reading<'a> {
         self.flying.insert(req, self.view.flights.len());
         let level = u32::try_from(self.flying.len()).unwrap_or(u32::MAX);
         self.view.most = self.view.most.max(level);
-        self.view.flights.push(Flight { conn, method, target, item, begin: n, level, reused, parked: false, end: None });
-        if let Some(asked) = item {
-            if let Some(expected) = self.expected.get_mut(asked).filter(|e| **e) {
-                *expected = false;
-                self.left -= 1;
-            }
+        self.view.flights.push(Flight {
+            conn,
+            method,
+            target,
+            item,
+            begin: n,
+            level,
+            reused,
+            parked: false,
+            end: None,
+        });
+        let expected = item.and_then(|asked| self.expected.get_mut(asked));
+        if let Some(expected) = expected.filter(|e| **e) {
+            *expected = false;
+            self.left -= 1;
         }
     }
 
     fn land(&mut self, req: u64, end: FlightEnd) {
-        let Some(index) = self.flying.remove(&req) else { return };
+        let Some(index) = self.flying.remove(&req) else {
+            return;
+        };
         let flight = &mut self.view.flights[index];
         flight.end = Some(end);
         if let Some(conn) = self.conns.get_mut(&flight.conn) {
@@ -224,8 +313,17 @@ impl<'a> Reading<'a> {
         });
         let waits_for_exit = matches!(self.view.header.plan.script.get(step), Some(Step::Exit));
         if waits_for_exit && outcome == StepOutcome::Stuck {
-            let sure = self.view.moments.last().and_then(|m| m.settled).is_some_and(|(_, s)| self.view.sure(s));
-            self.finish(if sure { Finish::Hang { n } } else { Finish::Quiet { n } });
+            let sure = self
+                .view
+                .moments
+                .last()
+                .and_then(|m| m.settled)
+                .is_some_and(|(_, s)| self.view.sure(s));
+            self.finish(if sure {
+                Finish::Hang { n }
+            } else {
+                Finish::Quiet { n }
+            });
         }
         if outcome != StepOutcome::GaveUp {
             // The run went on: a step that gave up was not its end.

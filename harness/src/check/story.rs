@@ -42,7 +42,10 @@ pub fn page(path: &str) -> Item {
 }
 
 pub fn entry(path: &str, answer: Answer) -> Item {
-    Item { answer, ..page(path) }
+    Item {
+        answer,
+        ..page(path)
+    }
 }
 
 /// `n` plain pages: `/0`, `/1`…
@@ -68,13 +71,30 @@ impl Story {
             script,
             limits: Limits::default(),
         };
-        let header = Header { format: FORMAT, gradus: "0".into(), tier: Tier::Full, plan, facilities: BTreeMap::new() };
-        let mut story = Story { records: Vec::new(), next: 0, latest: HashMap::new() };
+        let header = Header {
+            format: FORMAT,
+            gradus: "0".into(),
+            tier: Tier::Full,
+            plan,
+            facilities: BTreeMap::new(),
+        };
+        let mut story = Story {
+            records: Vec::new(),
+            next: 0,
+            latest: HashMap::new(),
+        };
         story.push(Event::Run(Box::new(header)));
         let addr = "127.0.0.2:8000".parse().unwrap();
-        let hosts = ["alpha.test", "beta.test"].map(|name| Place { name: name.into(), addr });
-        story.push(Event::World { hosts: hosts.into() });
-        story.push(Event::Started { argv: vec!["fetcher".into()] });
+        let hosts = ["alpha.test", "beta.test"].map(|name| Place {
+            name: name.into(),
+            addr,
+        });
+        story.push(Event::World {
+            hosts: hosts.into(),
+        });
+        story.push(Event::Started {
+            argv: vec!["fetcher".into()],
+        });
         story
     }
 
@@ -87,7 +107,11 @@ impl Story {
 
     fn push(&mut self, event: Event) {
         let n = self.records.len() as u64;
-        self.records.push(Record { n, t: n * 1000, event });
+        self.records.push(Record {
+            n,
+            t: n * 1000,
+            event,
+        });
     }
 
     pub fn event(mut self, event: Event) -> Story {
@@ -120,7 +144,10 @@ impl Story {
             target: format!("/{item}"),
             item: Some(item),
         });
-        self.push(Event::Parked { req, at: Point::Head });
+        self.push(Event::Parked {
+            req,
+            at: Point::Head,
+        });
         self
     }
 
@@ -129,13 +156,29 @@ impl Story {
         let req = self.next;
         self.next += 1;
         self.push(Event::Connected { conn: req, host: 0 });
-        self.push(Event::Request { req, conn: req, host: 0, method: method.into(), target: target.into(), item });
+        self.push(Event::Request {
+            req,
+            conn: req,
+            host: 0,
+            method: method.into(),
+            target: target.into(),
+            item,
+        });
         self.answered(req, 404, 0, Ending::Complete)
     }
 
     fn answered(mut self, req: u64, status: u16, bytes: u64, ending: Ending) -> Story {
-        self.push(Event::Answered { req, status, bytes, ending });
-        self.push(Event::Disconnected { conn: req, by: Side::Peer, requests: 1 });
+        self.push(Event::Answered {
+            req,
+            status,
+            bytes,
+            ending,
+        });
+        self.push(Event::Disconnected {
+            conn: req,
+            by: Side::Peer,
+            requests: 1,
+        });
         self
     }
 
@@ -143,7 +186,10 @@ impl Story {
     pub fn release(mut self, items: impl IntoIterator<Item = u32>) -> Story {
         for item in items {
             let req = self.latest[&item];
-            self.push(Event::Released { req, at: Point::Head });
+            self.push(Event::Released {
+                req,
+                at: Point::Head,
+            });
             self = self.answered(req, 200, 100, Ending::Complete);
         }
         self
@@ -152,13 +198,23 @@ impl Story {
     /// The latest request for the item ends like this, and the connection stays open.
     pub fn end_kept(self, item: u32, ending: Ending) -> Story {
         let req = self.latest[&item];
-        self.event(Event::Answered { req, status: 200, bytes: 100, ending })
+        self.event(Event::Answered {
+            req,
+            status: 200,
+            bytes: 100,
+            ending,
+        })
     }
 
     /// The connection of the item's latest request breaks before the answer begins.
     pub fn broken(self, item: u32) -> Story {
         let req = self.latest[&item];
-        self.event(Event::Answered { req, status: 0, bytes: 0, ending: Ending::Reset })
+        self.event(Event::Answered {
+            req,
+            status: 0,
+            bytes: 0,
+            ending: Ending::Reset,
+        })
     }
 
     pub fn end_with(self, item: u32, status: u16, ending: Ending) -> Story {
@@ -168,7 +224,8 @@ impl Story {
 
     pub fn abandon(self, items: impl IntoIterator<Item = u32>) -> Story {
         let reqs: Vec<u64> = items.into_iter().map(|i| self.latest[&i]).collect();
-        reqs.into_iter().fold(self, |s, req| s.event(Event::Abandoned { req }))
+        reqs.into_iter()
+            .fold(self, |s, req| s.event(Event::Abandoned { req }))
     }
 
     /// A step ends as `outcome`, the program having been seen to stand still.
@@ -217,24 +274,42 @@ impl Story {
     }
 
     pub fn out(self, text: &str) -> Story {
-        self.event(Event::Output { stream: Stream::Out, data: Bytes::Text(text.into()) })
+        self.event(Event::Output {
+            stream: Stream::Out,
+            data: Bytes::Text(text.into()),
+        })
     }
 
     pub fn err(self, text: &str) -> Story {
-        self.event(Event::Output { stream: Stream::Err, data: Bytes::Text(text.into()) })
+        self.event(Event::Output {
+            stream: Stream::Err,
+            data: Bytes::Text(text.into()),
+        })
     }
 
     pub fn exit(self, status: i32) -> Story {
-        self.event(Event::Exited { status: Some(status), signal: None }).event(Event::End)
+        self.event(Event::Exited {
+            status: Some(status),
+            signal: None,
+        })
+        .event(Event::End)
     }
 
     pub fn killed(self, signal: i32) -> Story {
-        self.event(Event::Exited { status: None, signal: Some(signal) }).event(Event::End)
+        self.event(Event::Exited {
+            status: None,
+            signal: Some(signal),
+        })
+        .event(Event::End)
     }
 
     /// A give-up limit ends the run; what the harness does then is no end of the program's own.
     pub fn gave_up(self, settled: bool) -> Story {
-        self.event(Event::GaveUp { settled, why: "90 s".into() }).killed(9)
+        self.event(Event::GaveUp {
+            settled,
+            why: "90 s".into(),
+        })
+        .killed(9)
     }
 
     pub fn judge(&self, rule_yaml: &str) -> Verdict {
@@ -247,7 +322,10 @@ impl Story {
 pub fn check(story: &Story, rule_yaml: &str, code: &str) -> Verdict {
     let verdict = story.judge(rule_yaml);
     assert_eq!(verdict.code, code, "{verdict:?}");
-    let known = super::Code::ALL.iter().find(|c| c.as_str() == code).expect("a declared code");
+    let known = super::Code::ALL
+        .iter()
+        .find(|c| c.as_str() == code)
+        .expect("a declared code");
     assert_eq!(verdict.outcome, known.outcome());
     let mut facts = known.facts().to_vec();
     facts.sort_unstable();
@@ -256,7 +334,10 @@ pub fn check(story: &Story, rule_yaml: &str, code: &str) -> Verdict {
     let last = story.records.len() as u64;
     assert!(verdict.events.iter().all(|&n| n < last), "{verdict:?}");
     if matches!(verdict.outcome, Outcome::Fail) && code.starts_with("flight.") {
-        assert!(!verdict.events.is_empty(), "a fail shows its events: {verdict:?}");
+        assert!(
+            !verdict.events.is_empty(),
+            "a fail shows its events: {verdict:?}"
+        );
     }
     verdict
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::evidence::{Ending, Event, Grade, Header, Record, Settled, StepOutcome, Tier, Usage};
 use super::reading::Reading;
+use crate::evidence::{Ending, Event, Grade, Header, Record, Settled, StepOutcome, Tier, Usage};
 use crate::plan::{Item, Plan};
 use crate::task::script::Step;
 use crate::task::world::Answer;
@@ -76,7 +76,11 @@ pub struct FlightEnd {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum How {
-    Answered { status: u16, bytes: u64, ending: Ending },
+    Answered {
+        status: u16,
+        bytes: u64,
+        ending: Ending,
+    },
     /// The client went away first.
     Abandoned,
 }
@@ -112,14 +116,27 @@ pub struct Sockets {
 /// How a run ended, by the first event that says so.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Finish {
-    Exit { n: u64, status: i32 },
-    Signal { n: u64, signal: i32 },
+    Exit {
+        n: u64,
+        status: i32,
+    },
+    Signal {
+        n: u64,
+        signal: i32,
+    },
     /// Everything was given, and nothing moved any more.
-    Hang { n: u64 },
+    Hang {
+        n: u64,
+    },
     /// The same, but as far as time alone can tell.
-    Quiet { n: u64 },
+    Quiet {
+        n: u64,
+    },
     /// A give-up limit struck while the program still ran.
-    GaveUp { n: u64, why: String },
+    GaveUp {
+        n: u64,
+        why: String,
+    },
     /// The evidence doesn't say.
     Unknown,
 }
@@ -133,7 +150,11 @@ pub enum ViewError {
 impl<'a> View<'a> {
     /// Reads the events once, in order.
     pub fn new(records: &'a [Record]) -> Result<View<'a>, ViewError> {
-        let Some(Record { event: Event::Run(header), .. }) = records.first() else {
+        let Some(Record {
+            event: Event::Run(header),
+            ..
+        }) = records.first()
+        else {
             return Err(ViewError::NoHeader);
         };
         let mut reading = Reading::new(header);
@@ -161,7 +182,11 @@ impl<'a> View<'a> {
         match self.item(index) {
             Some(item) if item.answer == Answer::Malformed => item.path.clone(),
             Some(item) => {
-                let host = self.hosts.get(usize::from(item.host)).copied().unwrap_or("");
+                let host = self
+                    .hosts
+                    .get(usize::from(item.host))
+                    .copied()
+                    .unwrap_or("");
                 format!("{host}{}", item.path)
             }
             None => String::new(),
@@ -194,21 +219,31 @@ impl<'a> View<'a> {
 
     /// Requests that were given up by the client, by the event that shows it.
     pub fn abandoned(&self) -> impl Iterator<Item = u64> {
-        self.flights.iter().filter_map(|f| f.end.filter(|e| e.how == How::Abandoned).map(|e| e.n))
+        self.flights
+            .iter()
+            .filter_map(|f| f.end.filter(|e| e.how == How::Abandoned).map(|e| e.n))
     }
 
     /// Entries that the world can see, the last one of the list excused: whether that was fetched is
     /// for `each_once` alone, so that one mistake isn't counted under every title.
     pub fn expected(&self) -> impl Iterator<Item = usize> {
         let items = &self.plan().items;
-        let last = if items.len() > 1 { items.len() - 1 } else { usize::MAX };
+        let last = if items.len() > 1 {
+            items.len() - 1
+        } else {
+            usize::MAX
+        };
         (0..items.len()).filter(move |&i| i != last && View::visible(&items[i]))
     }
 
     /// Number of the event of each request that was in flight just after event `n`.
     pub fn flying_at(&self, n: u64) -> Vec<u64> {
         let flying = |f: &&Flight| f.begin <= n && f.end.is_none_or(|e| e.n > n);
-        self.flights.iter().filter(flying).map(|f| f.begin).collect()
+        self.flights
+            .iter()
+            .filter(flying)
+            .map(|f| f.begin)
+            .collect()
     }
 
     /// Times that a limit of this name was struck.

@@ -26,7 +26,10 @@ pub fn findings(task: &Task, runs: &[Judged]) -> Vec<Finding> {
             let mut worst: Option<Finding> = None;
             for run in runs.iter().filter(|r| r.scenario == scenario.scenario) {
                 for (_, verdict) in run.verdicts.iter().filter(|(name, _)| *name == check.check) {
-                    if worst.as_ref().is_none_or(|w| verdict.outcome > w.verdict.outcome) {
+                    if worst
+                        .as_ref()
+                        .is_none_or(|w| verdict.outcome > w.verdict.outcome)
+                    {
                         worst = Some(Finding {
                             check: check.check.clone(),
                             scenario: scenario.scenario.clone(),
@@ -54,12 +57,21 @@ fn deny_gifts(task: &Task, runs: &[Judged], findings: &mut [Finding]) {
         return;
     }
     // Not where nothing is known to have gone wrong on the program's side.
-    let did_nothing = findings.iter().any(|f| f.verdict.code == Code::NothingDone.as_str());
+    let did_nothing = findings
+        .iter()
+        .any(|f| f.verdict.code == Code::NothingDone.as_str());
     for finding in findings.iter_mut() {
         if did_nothing && finding.verdict.code == refused && other_runs(finding) {
             debug_assert_eq!(finding.verdict.outcome, Outcome::Pass);
-            let ending = finding.verdict.facts.get("status").map(|s| format!("status {s}")).unwrap_or_default();
-            finding.verdict = Verdict::new(Code::NothingDone).fact("ending", ending).seen(finding.verdict.events.clone());
+            let ending = finding
+                .verdict
+                .facts
+                .get("status")
+                .map(|s| format!("status {s}"))
+                .unwrap_or_default();
+            finding.verdict = Verdict::new(Code::NothingDone)
+                .fact("ending", ending)
+                .seen(finding.verdict.events.clone());
         }
     }
 }

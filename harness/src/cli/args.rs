@@ -163,10 +163,13 @@ pub struct Verify {
     /// Only these fixtures (`good/NAME`, `bad/NAME`, or NAME)
     #[arg(long, value_name = "FIXTURE", value_delimiter = ',')]
     pub only: Vec<String>,
-    /// Gradings at the same time
+    /// Keep evidence and reports of all gradings in this folder [default: they are thrown away]
+    #[arg(long, value_name = "DIR")]
+    pub results: Option<PathBuf>,
+    /// Runs of a grading at the same time
     #[arg(long, short, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub jobs: u16,
-    /// Seed of everything random [default: a fresh one]
+    /// Seed of everything random; each repetition counts it up [default: a fresh one]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
     /// Use this tier [default: the strongest that the host gives]

@@ -40,7 +40,18 @@ pub struct Material<'a> {
 /// A check that was asked for and never judged is inconclusive, or a harness fault where there were
 /// any; when the build failed, nothing is judged and no points are gained.
 pub fn build(material: Material) -> Report {
-    let Material { task, submission, language, tier, seed, host, runs, build, faults, .. } = material;
+    let Material {
+        task,
+        submission,
+        language,
+        tier,
+        seed,
+        host,
+        runs,
+        build,
+        faults,
+        ..
+    } = material;
     let built = build.as_ref().is_none_or(|b| b.ok);
     let mut found: Vec<Finding> = Vec::new();
     let mut findings = Vec::new();
@@ -50,7 +61,11 @@ pub fn build(material: Material) -> Report {
         if !built {
             continue;
         }
-        let finding = material.findings.iter().find(|f| f.check == check.check).cloned();
+        let finding = material
+            .findings
+            .iter()
+            .find(|f| f.check == check.check)
+            .cloned();
         let finding = finding.unwrap_or_else(|| never_judged(scenario, check, &faults));
         findings.push(with_sentences(check, &finding, language));
         found.push(finding);
@@ -78,7 +93,10 @@ pub fn build(material: Material) -> Report {
         host,
         findings,
         runs,
-        build: build.map(|b| Build { output: tail(&b.output, BUILD_TAIL), ..b }),
+        build: build.map(|b| Build {
+            output: tail(&b.output, BUILD_TAIL),
+            ..b
+        }),
         faults: faults.iter().map(|f| clean(f)).collect(),
     }
 }
@@ -97,7 +115,10 @@ pub fn run(name: &str, view: &View, evidence: &str) -> Run {
     }
 }
 
-fn asked_for<'a>(task: &'a Task, only: Option<&'a [String]>) -> impl Iterator<Item = (&'a Scenario, &'a Check)> {
+fn asked_for<'a>(
+    task: &'a Task,
+    only: Option<&'a [String]>,
+) -> impl Iterator<Item = (&'a Scenario, &'a Check)> {
     task.scenarios
         .iter()
         .flat_map(|s| s.checks.iter().map(move |c| (s, c)))
@@ -131,7 +152,11 @@ fn with_sentences(check: &Check, finding: &Finding, language: &str) -> ReportFin
     let said = sentences(&verdict.code, &facts, language);
     // The pack's own hint is about the mistake, not about a host that could not tell.
     let own_hint = of(&check.hint, language);
-    let hint = if verdict.outcome == Outcome::Fail && !own_hint.is_empty() { own_hint.to_owned() } else { said.hint };
+    let hint = if verdict.outcome == Outcome::Fail && !own_hint.is_empty() {
+        own_hint.to_owned()
+    } else {
+        said.hint
+    };
     let worth = check.points.max(0.0);
     ReportFinding {
         check: check.check.clone(),

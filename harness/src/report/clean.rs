@@ -28,7 +28,10 @@ pub fn clean_line(text: &str, most: usize) -> String {
     if line.chars().count() <= most {
         return line;
     }
-    line.chars().take(most.saturating_sub(1)).chain(['…']).collect()
+    line.chars()
+        .take(most.saturating_sub(1))
+        .chain(['…'])
+        .collect()
 }
 
 /// The end of a text: whole lines, at most `most` bytes.
@@ -70,7 +73,10 @@ fn skip_sequence(chars: &mut std::iter::Peekable<std::str::Chars>) {
 }
 
 fn skip_csi(chars: &mut std::iter::Peekable<std::str::Chars>) {
-    while chars.next_if(|c| ('\u{20}'..='\u{3f}').contains(c)).is_some() {}
+    while chars
+        .next_if(|c| ('\u{20}'..='\u{3f}').contains(c))
+        .is_some()
+    {}
     chars.next_if(|c| ('\u{40}'..='\u{7e}').contains(c));
 }
 
@@ -87,8 +93,14 @@ mod tests {
 
     #[test]
     fn sequences_go_and_text_stays() {
-        assert_eq!(clean("\u{1b}[31mred\u{1b}[0m \u{1b}]0;title\u{7}text\r\n\u{8}x\u{202e}y"), "red text\nxy");
-        assert_eq!(clean("\u{1b}]8;;http://x\u{1b}\\link\u{1b}]8;;\u{1b}\\"), "link");
+        assert_eq!(
+            clean("\u{1b}[31mred\u{1b}[0m \u{1b}]0;title\u{7}text\r\n\u{8}x\u{202e}y"),
+            "red text\nxy"
+        );
+        assert_eq!(
+            clean("\u{1b}]8;;http://x\u{1b}\\link\u{1b}]8;;\u{1b}\\"),
+            "link"
+        );
         assert_eq!(clean("open \u{1b}[12"), "open ");
     }
 

@@ -18,7 +18,11 @@ use crate::check::Outcome;
 ///
 /// # Errors
 /// Those of the XML writer.
-pub fn junit(report: &Report, language: &str, audience: Audience) -> Result<String, SerializeError> {
+pub fn junit(
+    report: &Report,
+    language: &str,
+    audience: Audience,
+) -> Result<String, SerializeError> {
     let words = Words::of(language);
     let mut xml = quick_junit::Report::new("gradus");
     let mut general = TestSuite::new(format!("{}.gradus", report.task));
@@ -41,13 +45,19 @@ pub fn junit(report: &Report, language: &str, audience: Audience) -> Result<Stri
         let mut status = TestCaseStatus::success();
         if !build.ok {
             status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-            status.set_message(words.build_failed).set_type("build.failed").set_description(clean(&build.output));
+            status
+                .set_message(words.build_failed)
+                .set_type("build.failed")
+                .set_description(clean(&build.output));
         }
         general.add_test_case(case("build", &report.task, status));
     }
     for (i, fault) in report.faults.iter().enumerate() {
         let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
-        status.set_message(clean_line(fault, 400)).set_type("run.fault").set_description(clean(fault));
+        status
+            .set_message(clean_line(fault, 400))
+            .set_type("run.fault")
+            .set_description(clean(fault));
         general.add_test_case(case(&format!("harness-{}", i + 1), &report.task, status));
     }
     xml.add_test_suite(general);
@@ -79,7 +89,12 @@ fn test_case(report: &Report, finding: &ReportFinding, language: &str, words: &W
         let mut text = vec![finding.message.clone()];
         text.push(format!("{}: {}", words.why, finding.why));
         text.push(format!("{}: {}", words.hint, finding.hint));
-        text.extend(finding.link.as_ref().map(|l| format!("{}: statement.md#{}", words.read, l.trim_start_matches('#'))));
+        text.extend(
+            finding
+                .link
+                .as_ref()
+                .map(|l| format!("{}: statement.md#{}", words.read, l.trim_start_matches('#'))),
+        );
         if !finding.with.is_empty() {
             text.push(params(&finding.with));
         }
@@ -98,7 +113,10 @@ fn test_case(report: &Report, finding: &ReportFinding, language: &str, words: &W
     ] {
         case.add_property((name, value.as_str()));
     }
-    let run = report.runs.iter().find(|r| r.run == finding.run && !r.stderr.is_empty());
+    let run = report
+        .runs
+        .iter()
+        .find(|r| r.run == finding.run && !r.stderr.is_empty());
     if let Some(run) = run.filter(|_| finding.outcome != Outcome::Pass) {
         case.set_system_err(clean(&run.stderr));
     }

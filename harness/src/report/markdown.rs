@@ -19,7 +19,10 @@ const RESERVE: usize = 1000;
 pub fn markdown(report: &Report, language: &str, audience: Audience) -> String {
     let words = Words::of(language);
     let (findings, hidden) = seen_by(report, audience);
-    let mut page = Page { out: String::new(), full: false };
+    let mut page = Page {
+        out: String::new(),
+        full: false,
+    };
     page.add(&head(report, hidden.is_empty(), words, language));
     if !hidden.is_empty() {
         page.add(&format!("{}: {}\n\n", words.hidden, hidden.len()));
@@ -29,17 +32,27 @@ pub fn markdown(report: &Report, language: &str, audience: Audience) -> String {
     }
     if let Some(build) = report.build.as_ref().filter(|b| !b.ok) {
         page.add(&format!("### {}\n\n", words.build_failed));
-        page.add(&fenced(&format!("$ {}\n{}", build.command.join(" "), build.output)));
+        page.add(&fenced(&format!(
+            "$ {}\n{}",
+            build.command.join(" "),
+            build.output
+        )));
     }
     if !findings.is_empty() {
-        page.add(&format!("| | {} | | {} |\n|---|---|---|---:|\n", words.check, words.points));
+        page.add(&format!(
+            "| | {} | | {} |\n|---|---|---|---:|\n",
+            words.check, words.points
+        ));
         for finding in &findings {
             page.add(&row(finding, language));
         }
         page.add("\n");
     }
-    let mut lost: Vec<&ReportFinding> =
-        findings.iter().copied().filter(|f| f.outcome != Outcome::Pass).collect();
+    let mut lost: Vec<&ReportFinding> = findings
+        .iter()
+        .copied()
+        .filter(|f| f.outcome != Outcome::Pass)
+        .collect();
     lost.sort_by_key(|f| match f.outcome {
         Outcome::HarnessFault => 0,
         Outcome::Fail => 1,
@@ -51,7 +64,10 @@ pub fn markdown(report: &Report, language: &str, audience: Audience) -> String {
     for run in &report.runs {
         if !run.stderr.is_empty() && lost.iter().any(|f| f.run == run.run) {
             let title = html(&format!("{}: {} ({})", words.stderr, run.run, run.ending));
-            page.add(&format!("<details><summary>{title}</summary>\n\n{}\n</details>\n\n", fenced(&run.stderr)));
+            page.add(&format!(
+                "<details><summary>{title}</summary>\n\n{}\n</details>\n\n",
+                fenced(&run.stderr)
+            ));
         }
     }
     if page.full {
@@ -77,10 +93,18 @@ impl Page {
 }
 
 fn head(report: &Report, whole: bool, words: &Words, language: &str) -> String {
-    let mut text = format!("## {}: {}\n\n", escape(&report.task), escape(of(&report.title, language)));
+    let mut text = format!(
+        "## {}: {}\n\n",
+        escape(&report.task),
+        escape(of(&report.title, language))
+    );
     let verdict = words.outcome(report.outcome);
     if whole {
-        let _ = write!(text, "**{}: {} {} {}** — {verdict}", words.score, report.score, words.of, report.max_score);
+        let _ = write!(
+            text,
+            "**{}: {} {} {}** — {verdict}",
+            words.score, report.score, words.of, report.max_score
+        );
         if report.undecided > 0.0 {
             let _ = write!(text, " ({} {})", report.undecided, words.undecided);
         }
@@ -88,7 +112,14 @@ fn head(report: &Report, whole: bool, words: &Words, language: &str) -> String {
         let _ = write!(text, "**{verdict}**");
     }
     let _ = write!(text, "\n\n{}", escape(&report.submission));
-    let _ = write!(text, " · {} {} · {} {}\n\n", words.seed.to_lowercase(), report.seed, words.tier.to_lowercase(), tier_name(report.tier));
+    let _ = write!(
+        text,
+        " · {} {} · {} {}\n\n",
+        words.seed.to_lowercase(),
+        report.seed,
+        words.tier.to_lowercase(),
+        tier_name(report.tier)
+    );
     text
 }
 
@@ -113,7 +144,11 @@ fn row(finding: &ReportFinding, language: &str) -> String {
 }
 
 fn detail(finding: &ReportFinding, words: &Words, language: &str) -> String {
-    let mut text = format!("### {} {}", sign(finding.outcome), escape(of(&finding.title, language)));
+    let mut text = format!(
+        "### {} {}",
+        sign(finding.outcome),
+        escape(of(&finding.title, language))
+    );
     if !finding.with.is_empty() {
         let _ = write!(text, " ({})", escape(&params(&finding.with)));
     }
@@ -121,9 +156,19 @@ fn detail(finding: &ReportFinding, words: &Words, language: &str) -> String {
     let _ = writeln!(text, "- {}: {}", words.why, escape(&finding.why));
     let _ = writeln!(text, "- {}: {}", words.hint, escape(&finding.hint));
     if let Some(link) = &finding.link {
-        let _ = writeln!(text, "- {}: statement.md#{}", words.read, escape(link.trim_start_matches('#')));
+        let _ = writeln!(
+            text,
+            "- {}: statement.md#{}",
+            words.read,
+            escape(link.trim_start_matches('#'))
+        );
     }
-    let _ = writeln!(text, "- {} · {}", escape(&finding.check), escape(&finding.code));
+    let _ = writeln!(
+        text,
+        "- {} · {}",
+        escape(&finding.check),
+        escape(&finding.code)
+    );
     text.push('\n');
     text
 }
@@ -158,7 +203,10 @@ pub fn escape(text: &str) -> String {
 
 /// Text within an HTML element, where Markdown isn't read.
 fn html(text: &str) -> String {
-    clean_line(text, 200).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    clean_line(text, 200)
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }
 
 /// A block of a program's text, in a fence longer than any within it.

@@ -26,7 +26,12 @@ pub struct Look {
 
 impl Default for Look {
     fn default() -> Self {
-        Look { color: false, width: 80, language: "en".into(), audience: Audience::Student }
+        Look {
+            color: false,
+            width: 80,
+            language: "en".into(),
+            audience: Audience::Student,
+        }
     }
 }
 
@@ -58,7 +63,12 @@ pub fn terminal(report: &Report, look: &Look) -> String {
             page.paragraph(2, "", &clean(fault));
         }
     }
-    let of = |outcome| findings.iter().copied().filter(move |f: &&ReportFinding| f.outcome == outcome);
+    let of = |outcome| {
+        findings
+            .iter()
+            .copied()
+            .filter(move |f: &&ReportFinding| f.outcome == outcome)
+    };
     for (outcome, heading, style) in [
         (Outcome::HarnessFault, page.words.faulty, BAD),
         (Outcome::Fail, page.words.failed, BAD),
@@ -98,7 +108,11 @@ struct Page<'a> {
 impl Page<'_> {
     fn head(&mut self, report: &Report, findings: &[&ReportFinding], hidden: usize) {
         let title = of(&report.title, self.language);
-        self.line(0, &clean_line(&format!("{}: {title}", report.task), 200), BOLD);
+        self.line(
+            0,
+            &clean_line(&format!("{}: {title}", report.task), 200),
+            BOLD,
+        );
         self.line(0, &clean_line(&report.submission, 200), DIM);
         // With hidden checks the sum would tell of them.
         let (gained, max, undecided) = match hidden {
@@ -121,7 +135,16 @@ impl Page<'_> {
             self.line(0, &format!("{}: {hidden}", w.hidden), DIM);
         }
         let tier = super::audience::tier_name(report.tier);
-        self.line(0, &format!("{} {}, {} {tier}", w.seed.to_lowercase(), report.seed, w.tier.to_lowercase()), DIM);
+        self.line(
+            0,
+            &format!(
+                "{} {}, {} {tier}",
+                w.seed.to_lowercase(),
+                report.seed,
+                w.tier.to_lowercase()
+            ),
+            DIM,
+        );
     }
 
     fn finding(&mut self, report: &Report, finding: &ReportFinding, style: Style) {
@@ -135,14 +158,23 @@ impl Page<'_> {
         self.paragraph(4, self.words.why, &finding.why);
         self.paragraph(4, self.words.hint, &finding.hint);
         if let Some(link) = &finding.link {
-            let place = format!("gradus show {}, #{}", report.task, link.trim_start_matches('#'));
+            let place = format!(
+                "gradus show {}, #{}",
+                report.task,
+                link.trim_start_matches('#')
+            );
             self.paragraph(4, self.words.read, &place);
         }
         if !finding.run.is_empty() {
             let mut place = finding.run.clone();
             if !finding.events.is_empty() {
-                let shown: Vec<String> = finding.events.iter().take(8).map(u64::to_string).collect();
-                let more = if finding.events.len() > 8 { ", …" } else { "" };
+                let shown: Vec<String> =
+                    finding.events.iter().take(8).map(u64::to_string).collect();
+                let more = if finding.events.len() > 8 {
+                    ", …"
+                } else {
+                    ""
+                };
                 let _ = write!(place, ", {} {}{more}", self.words.events, shown.join(", "));
             }
             self.paragraph(4, self.words.seen, &place);
@@ -165,7 +197,14 @@ impl Page<'_> {
         let text = clean_line(&text, room);
         let gap = room.saturating_sub(text.chars().count()) + 1;
         let sign = self.painted(&sign.to_string(), style);
-        let text = self.painted(&text, if finding.outcome == Outcome::Pass { Style::new() } else { BOLD });
+        let text = self.painted(
+            &text,
+            if finding.outcome == Outcome::Pass {
+                Style::new()
+            } else {
+                BOLD
+            },
+        );
         let _ = writeln!(self.out, "  {sign} {text}{:gap$}{points}", "");
     }
 
@@ -175,7 +214,12 @@ impl Page<'_> {
             if run.stderr.is_empty() || !findings.iter().any(|f| f.run == run.run) {
                 continue;
             }
-            let title = format!("{} ({}, {})", self.words.stderr, run.run, clean_line(&run.ending, 60));
+            let title = format!(
+                "{} ({}, {})",
+                self.words.stderr,
+                run.run,
+                clean_line(&run.ending, 60)
+            );
             self.out.push('\n');
             self.line(2, &title, DIM);
             self.quote(&super::clean::tail(&run.stderr, 600));
@@ -195,13 +239,22 @@ impl Page<'_> {
     /// Lines of a program, marked at the left so that they can't be taken for the report's own.
     fn quote(&mut self, text: &str) {
         for line in clean(text).lines() {
-            let _ = writeln!(self.out, "    {} {}", self.painted("│", DIM), line.replace('\t', "    "));
+            let _ = writeln!(
+                self.out,
+                "    {} {}",
+                self.painted("│", DIM),
+                line.replace('\t', "    ")
+            );
         }
     }
 
     /// Wrapped text under an optional label.
     fn paragraph(&mut self, indent: usize, label: &str, text: &str) {
-        let label = if label.is_empty() { String::new() } else { format!("{label}: ") };
+        let label = if label.is_empty() {
+            String::new()
+        } else {
+            format!("{label}: ")
+        };
         let text = clean(text);
         let mut column = indent + label.chars().count();
         let _ = write!(self.out, "{:indent$}{}", "", self.painted(&label, DIM));
@@ -234,7 +287,9 @@ impl Page<'_> {
 }
 
 fn sums(findings: &[&ReportFinding]) -> (f64, f64, f64) {
-    let sum = |points: fn(&ReportFinding) -> f64| crate::score::round(findings.iter().map(|f| points(f)).sum());
+    let sum = |points: fn(&ReportFinding) -> f64| {
+        crate::score::round(findings.iter().map(|f| points(f)).sum())
+    };
     let unsure = |f: &ReportFinding| match f.outcome {
         Outcome::Inconclusive | Outcome::HarnessFault => f.max_points,
         Outcome::Pass | Outcome::Fail => 0.0,

@@ -35,20 +35,37 @@ fn task() -> Task {
 }
 
 fn finding(check: &str, verdict: Verdict) -> Finding {
-    let scenario = if ["prints", "secret"].contains(&check) { "output" } else { "limit" };
+    let scenario = if ["prints", "secret"].contains(&check) {
+        "output"
+    } else {
+        "limit"
+    };
     let with = match scenario {
         "limit" => [("limit".to_owned(), crate::task::Value::Int(3))].into(),
         _ => Params::new(),
     };
-    Finding { check: check.into(), scenario: scenario.into(), with, run: format!("{scenario}-1"), verdict }
+    Finding {
+        check: check.into(),
+        scenario: scenario.into(),
+        with,
+        run: format!("{scenario}-1"),
+        verdict,
+    }
 }
 
 fn reached() -> Verdict {
-    Verdict::new(Code::Reached).fact("limit", 3u32).fact("most", 3u32).seen([4, 5, 6])
+    Verdict::new(Code::Reached)
+        .fact("limit", 3u32)
+        .fact("most", 3u32)
+        .seen([4, 5, 6])
 }
 
 fn exceeded() -> Verdict {
-    Verdict::new(Code::Exceeded).fact("limit", 3u32).fact("most", 4u32).fact("target", "alpha.test/x").seen([9, 4, 5, 6])
+    Verdict::new(Code::Exceeded)
+        .fact("limit", 3u32)
+        .fact("most", 4u32)
+        .fact("target", "alpha.test/x")
+        .seen([9, 4, 5, 6])
 }
 
 fn once() -> Verdict {
@@ -62,7 +79,11 @@ fn printed() -> Verdict {
 fn report_of(verdicts: [Verdict; 4], language: &str, change: impl FnOnce(&mut Material)) -> Report {
     let task = task();
     let names = ["reaches-limit", "keeps-limit", "prints", "secret"];
-    let findings: Vec<Finding> = names.iter().zip(verdicts).map(|(n, v)| finding(n, v)).collect();
+    let findings: Vec<Finding> = names
+        .iter()
+        .zip(verdicts)
+        .map(|(n, v)| finding(n, v))
+        .collect();
     let run = |name: &str, stderr: &str| Run {
         run: name.into(),
         scenario: name.trim_end_matches("-1").into(),
@@ -92,19 +113,39 @@ fn report_of(verdicts: [Verdict; 4], language: &str, change: impl FnOnce(&mut Ma
 }
 
 fn passing() -> Report {
-    report_of([reached(), Verdict::new(Code::Kept).fact("limit", 3u32).fact("most", 3u32), printed(), once()], "en", |_| {})
+    report_of(
+        [
+            reached(),
+            Verdict::new(Code::Kept)
+                .fact("limit", 3u32)
+                .fact("most", 3u32),
+            printed(),
+            once(),
+        ],
+        "en",
+        |_| {},
+    )
 }
 
 fn failing(language: &str) -> Report {
     let line = format!("http://alpha.test/x 200 {NASTY}");
-    let wrong = Verdict::new(Code::Misprinted).fact("line", line).fact("expected", "URL 200 17");
-    let missing = Verdict::new(Code::Missing).fact("missing", 1u32).fact("total", 20u32).fact("target", "alpha.test/x");
+    let wrong = Verdict::new(Code::Misprinted)
+        .fact("line", line)
+        .fact("expected", "URL 200 17");
+    let missing = Verdict::new(Code::Missing)
+        .fact("missing", 1u32)
+        .fact("total", 20u32)
+        .fact("target", "alpha.test/x");
     report_of([reached(), exceeded(), wrong, missing], language, |_| {})
 }
 
 fn unsure() -> Report {
     let gave_up = Verdict::new(Code::GaveUp).fact("why", "90 s");
-    report_of([reached(), Verdict::new(Code::Timed), gave_up, once()], "en", |_| {})
+    report_of(
+        [reached(), Verdict::new(Code::Timed), gave_up, once()],
+        "en",
+        |_| {},
+    )
 }
 
 fn faulty() -> Report {
@@ -127,15 +168,30 @@ fn unbuilt() -> Report {
 }
 
 fn all() -> [(&'static str, Report); 5] {
-    [("passing", passing()), ("failing", failing("en")), ("unsure", unsure()), ("faulty", faulty()), ("unbuilt", unbuilt())]
+    [
+        ("passing", passing()),
+        ("failing", failing("en")),
+        ("unsure", unsure()),
+        ("faulty", faulty()),
+        ("unbuilt", unbuilt()),
+    ]
 }
 
 #[test]
 fn each_format_of_each_kind_of_report() {
     for (name, report) in all() {
-        insta::assert_snapshot!(format!("{name}-terminal"), terminal(&report, &Look::default()));
-        insta::assert_snapshot!(format!("{name}-markdown"), markdown(&report, "en", Audience::Student));
-        insta::assert_snapshot!(format!("{name}-junit"), junit(&report, "en", Audience::Student).unwrap());
+        insta::assert_snapshot!(
+            format!("{name}-terminal"),
+            terminal(&report, &Look::default())
+        );
+        insta::assert_snapshot!(
+            format!("{name}-markdown"),
+            markdown(&report, "en", Audience::Student)
+        );
+        insta::assert_snapshot!(
+            format!("{name}-junit"),
+            junit(&report, "en", Audience::Student).unwrap()
+        );
         insta::assert_snapshot!(format!("{name}-json"), json(&report).unwrap());
     }
 }
@@ -143,9 +199,20 @@ fn each_format_of_each_kind_of_report() {
 #[test]
 fn other_languages_widths_and_audiences() {
     let report = failing("ru");
-    let look = Look { color: true, width: 60, language: "ru".into(), audience: Audience::Teacher };
-    insta::assert_snapshot!("russian-terminal", terminal(&report, &look).replace('\u{1b}', "␛"));
-    insta::assert_snapshot!("russian-markdown", markdown(&report, "ru", Audience::Teacher));
+    let look = Look {
+        color: true,
+        width: 60,
+        language: "ru".into(),
+        audience: Audience::Teacher,
+    };
+    insta::assert_snapshot!(
+        "russian-terminal",
+        terminal(&report, &look).replace('\u{1b}', "␛")
+    );
+    insta::assert_snapshot!(
+        "russian-markdown",
+        markdown(&report, "ru", Audience::Teacher)
+    );
 }
 
 #[test]
@@ -166,22 +233,43 @@ fn only_the_checks_asked_for_are_there_and_none_goes_missing() {
         m.only = Some(&*ONLY);
         m.findings = &m.findings[2..3];
     });
-    let all: Vec<_> = report.findings.iter().map(|f| (f.check.as_str(), f.code.as_str())).collect();
-    assert_eq!(all, [("keeps-limit", "evidence.partial"), ("prints", "output.right")]);
+    let all: Vec<_> = report
+        .findings
+        .iter()
+        .map(|f| (f.check.as_str(), f.code.as_str()))
+        .collect();
+    assert_eq!(
+        all,
+        [
+            ("keeps-limit", "evidence.partial"),
+            ("prints", "output.right")
+        ]
+    );
     assert_eq!(report.max_score, 16.5);
 }
 
 #[test]
 fn no_text_of_a_submission_reaches_a_screen_raw() {
     for (_, report) in all() {
-        let plain = |text: &str| text.chars().all(|c| c == '\n' || !c.is_control()) && !text.contains('\u{202e}');
-        assert!(plain(&terminal(&report, &Look { audience: Audience::Teacher, ..Look::default() })));
+        let plain = |text: &str| {
+            text.chars().all(|c| c == '\n' || !c.is_control()) && !text.contains('\u{202e}')
+        };
+        assert!(plain(&terminal(
+            &report,
+            &Look {
+                audience: Audience::Teacher,
+                ..Look::default()
+            }
+        )));
         let page = markdown(&report, "en", Audience::Teacher);
         assert!(plain(&page));
         assert!(plain(&junit(&report, "en", Audience::Teacher).unwrap()));
         let outside_fences: String = outside_fences(&page);
         assert!(!outside_fences.contains("<script>"), "{outside_fences}");
-        assert!(!outside_fences.contains("</summary><script"), "{outside_fences}");
+        assert!(
+            !outside_fences.contains("</summary><script"),
+            "{outside_fences}"
+        );
     }
 }
 
@@ -210,14 +298,28 @@ fn hidden_checks_show_neither_their_name_nor_their_points_to_students() {
     ] {
         assert!(!text.contains("secret") && !text.contains("31.5"), "{text}");
     }
-    assert!(terminal(&report, &Look { audience: Audience::Teacher, ..Look::default() }).contains("secret"));
+    assert!(
+        terminal(
+            &report,
+            &Look {
+                audience: Audience::Teacher,
+                ..Look::default()
+            }
+        )
+        .contains("secret")
+    );
     assert!(json(&report).unwrap().contains("secret"));
 }
 
 #[test]
 fn a_summary_stays_within_githubs_bound() {
     let mut report = failing("en");
-    report.runs = (0..100).map(|_| Run { stderr: "x".repeat(50_000), ..report.runs[1].clone() }).collect();
+    report.runs = (0..100)
+        .map(|_| Run {
+            stderr: "x".repeat(50_000),
+            ..report.runs[1].clone()
+        })
+        .collect();
     let page = markdown(&report, "en", Audience::Teacher);
     assert!(page.len() <= markdown::MOST);
     assert!(page.contains("left out"));
@@ -231,7 +333,10 @@ fn json_is_read_back_and_fits_its_schema() {
         let text = json(&report).unwrap();
         assert_eq!(from_json(&text).unwrap(), report);
         let value = serde_json::from_str(&text).unwrap();
-        let errors: Vec<String> = validator.iter_errors(&value).map(|e| e.to_string()).collect();
+        let errors: Vec<String> = validator
+            .iter_errors(&value)
+            .map(|e| e.to_string())
+            .collect();
         assert!(errors.is_empty(), "{errors:?}");
     }
 }
@@ -239,11 +344,18 @@ fn json_is_read_back_and_fits_its_schema() {
 #[test]
 fn terminal_lines_keep_the_width() {
     for width in [40, 60, 100] {
-        let look = Look { width, audience: Audience::Teacher, ..Look::default() };
+        let look = Look {
+            width,
+            audience: Audience::Teacher,
+            ..Look::default()
+        };
         let text = terminal(&failing("en"), &look);
         for line in text.lines().filter(|l| !l.contains('│')) {
             let single_word = line.split_whitespace().count() == 1;
-            assert!(line.chars().count() <= width || single_word, "{width}: {line}");
+            assert!(
+                line.chars().count() <= width || single_word,
+                "{width}: {line}"
+            );
         }
     }
 }

@@ -49,10 +49,17 @@ fn entries(language: &str) -> &'static Entries {
 pub fn sentences(code: &str, facts: &BTreeMap<String, Fact>, language: &str) -> Sentences {
     let found = entries(language).get(code).map(|e| (e, language));
     let Some((entry, language)) = found.or_else(|| ENGLISH.get(code).map(|e| (e, "en"))) else {
-        return Sentences { message: code.to_owned(), ..Sentences::default() };
+        return Sentences {
+            message: code.to_owned(),
+            ..Sentences::default()
+        };
     };
     let fill = |template: &str| fill(template, facts, language);
-    Sentences { message: fill(&entry.message), why: fill(&entry.why), hint: fill(&entry.hint) }
+    Sentences {
+        message: fill(&entry.message),
+        why: fill(&entry.why),
+        hint: fill(&entry.hint),
+    }
 }
 
 /// Fills `{fact}`, `{fact|form|form…}` (number and fitting word) and `{fact~form|form…}` (the word).
@@ -83,7 +90,11 @@ pub fn fill(template: &str, facts: &BTreeMap<String, Fact>, language: &str) -> S
 
 fn placeholder(inside: &str, facts: &BTreeMap<String, Fact>, language: &str) -> Option<String> {
     let (name, forms, with_number) = match inside.find(['|', '~']) {
-        Some(at) => (&inside[..at], &inside[at + 1..], inside[at..].starts_with('|')),
+        Some(at) => (
+            &inside[..at],
+            &inside[at + 1..],
+            inside[at..].starts_with('|'),
+        ),
         None => (inside, "", true),
     };
     let fact = facts.get(name)?;
@@ -92,10 +103,17 @@ fn placeholder(inside: &str, facts: &BTreeMap<String, Fact>, language: &str) -> 
     }
     let forms: Vec<&str> = forms.split('|').collect();
     let word = match fact {
-        Fact::Int(n) => forms.get(form(n.unsigned_abs(), language)).or(forms.last()).copied()?,
+        Fact::Int(n) => forms
+            .get(form(n.unsigned_abs(), language))
+            .or(forms.last())
+            .copied()?,
         Fact::Text(_) => forms.last().copied()?,
     };
-    Some(if with_number { format!("{fact} {word}") } else { word.to_owned() })
+    Some(if with_number {
+        format!("{fact} {word}")
+    } else {
+        word.to_owned()
+    })
 }
 
 /// Which form of a word goes with a number: 0 is the first.
@@ -113,7 +131,9 @@ fn form(n: u64, language: &str) -> usize {
 
 /// The text of a task pack in a language, or in English.
 pub fn of<'a>(text: &'a crate::task::Text, language: &str) -> &'a str {
-    text.get(language).or_else(|| text.get("en")).map_or("", String::as_str)
+    text.get(language)
+        .or_else(|| text.get("en"))
+        .map_or("", String::as_str)
 }
 
 #[cfg(test)]
@@ -124,22 +144,41 @@ mod tests {
     use crate::check::Code;
 
     fn facts(n: i64) -> BTreeMap<String, Fact> {
-        [("n".to_owned(), Fact::Int(n)), ("who".to_owned(), Fact::Text("x".into()))].into()
+        [
+            ("n".to_owned(), Fact::Int(n)),
+            ("who".to_owned(), Fact::Text("x".into())),
+        ]
+        .into()
     }
 
     #[test]
     fn words_agree_with_numbers() {
         let english = |n| fill("{n|page was|pages were} {n~was|were}", &facts(n), "en");
-        assert_eq!([english(1), english(0), english(2)], ["1 page was was", "0 pages were were", "2 pages were were"]);
+        assert_eq!(
+            [english(1), english(0), english(2)],
+            ["1 page was was", "0 pages were were", "2 pages were were"]
+        );
         let russian = |n| fill("{n|запрос|запроса|запросов}", &facts(n), "ru");
         let all = [1, 2, 5, 11, 12, 21, 104, 111].map(russian);
-        let want = ["1 запрос", "2 запроса", "5 запросов", "11 запросов", "12 запросов", "21 запрос", "104 запроса", "111 запросов"];
+        let want = [
+            "1 запрос",
+            "2 запроса",
+            "5 запросов",
+            "11 запросов",
+            "12 запросов",
+            "21 запрос",
+            "104 запроса",
+            "111 запросов",
+        ];
         assert_eq!(all, want);
     }
 
     #[test]
     fn what_names_no_fact_stays() {
-        assert_eq!(fill("{who} {nobody} {open", &facts(1), "en"), "x {nobody} {open");
+        assert_eq!(
+            fill("{who} {nobody} {open", &facts(1), "en"),
+            "x {nobody} {open"
+        );
     }
 
     #[test]
@@ -159,12 +198,21 @@ mod tests {
                 let forms = if language == "ru" { 3 } else { 2 };
                 for text in [&entry.message, &entry.why, &entry.hint] {
                     assert!(!text.is_empty());
-                    for inside in text.split('{').skip(1).filter_map(|p| p.split_once('}')).map(|p| p.0) {
+                    for inside in text
+                        .split('{')
+                        .skip(1)
+                        .filter_map(|p| p.split_once('}'))
+                        .map(|p| p.0)
+                    {
                         let at = inside.find(['|', '~']).unwrap_or(inside.len());
                         let name = &inside[..at];
                         assert!(code.facts().contains(&name), "{language} {code:?}: {name}");
-                        let words = inside.split('|').count() - usize::from(inside[at..].starts_with('|'));
-                        assert!(at == inside.len() || words == forms, "{language} {code:?}: {inside}");
+                        let words =
+                            inside.split('|').count() - usize::from(inside[at..].starts_with('|'));
+                        assert!(
+                            at == inside.len() || words == forms,
+                            "{language} {code:?}: {inside}"
+                        );
                     }
                 }
             }
@@ -175,6 +223,10 @@ mod tests {
     fn unknown_codes_and_languages_still_say_something() {
         assert_eq!(sentences("new.code", &facts(1), "ru").message, "new.code");
         let facts = [("status".to_owned(), Fact::Int(0))].into();
-        assert!(sentences("ending.right", &facts, "de").message.contains("status 0"));
+        assert!(
+            sentences("ending.right", &facts, "de")
+                .message
+                .contains("status 0")
+        );
     }
 }

@@ -26,20 +26,33 @@ pub fn points(outcome: Outcome, worth: f64) -> f64 {
 pub fn of(task: &Task, findings: &[Finding]) -> Score {
     let mut score = Score::default();
     for check in task.scenarios.iter().flat_map(|s| &s.checks) {
-        let Some(finding) = findings.iter().find(|f| f.check == check.check) else { continue };
+        let Some(finding) = findings.iter().find(|f| f.check == check.check) else {
+            continue;
+        };
         let worth = check.points.max(0.0);
         score.max += worth;
         score.gained += points(finding.verdict.outcome, worth);
-        if matches!(finding.verdict.outcome, Outcome::Inconclusive | Outcome::HarnessFault) {
+        if matches!(
+            finding.verdict.outcome,
+            Outcome::Inconclusive | Outcome::HarnessFault
+        ) {
             score.undecided += worth;
         }
     }
-    Score { gained: round(score.gained), max: round(score.max), undecided: round(score.undecided) }
+    Score {
+        gained: round(score.gained),
+        max: round(score.max),
+        undecided: round(score.undecided),
+    }
 }
 
 /// The outcome of it all: the worst of the findings.
 pub fn outcome(findings: &[Finding]) -> Outcome {
-    findings.iter().map(|f| f.verdict.outcome).max().unwrap_or(Outcome::Pass)
+    findings
+        .iter()
+        .map(|f| f.verdict.outcome)
+        .max()
+        .unwrap_or(Outcome::Pass)
 }
 
 /// Points are told to five decimals: sums of tenths stay what a teacher expects.
@@ -91,8 +104,19 @@ mod tests {
     }
 
     fn finding(index: usize, outcome: Outcome) -> Finding {
-        let verdict = Verdict { outcome, code: "x.y".into(), facts: Default::default(), events: vec![] };
-        Finding { check: format!("c{index}"), scenario: "s".into(), with: Default::default(), run: "s-0".into(), verdict }
+        let verdict = Verdict {
+            outcome,
+            code: "x.y".into(),
+            facts: Default::default(),
+            events: vec![],
+        };
+        Finding {
+            check: format!("c{index}"),
+            scenario: "s".into(),
+            with: Default::default(),
+            run: "s-0".into(),
+            verdict,
+        }
     }
 
     fn outcomes() -> impl Strategy<Value = Outcome> {
@@ -132,7 +156,14 @@ mod tests {
     #[test]
     fn checks_that_were_not_asked_for_count_nowhere() {
         let score = of(&task(&[10.0, 5.0]), &[finding(1, Outcome::Pass)]);
-        assert_eq!(score, Score { gained: 5.0, max: 5.0, undecided: 0.0 });
+        assert_eq!(
+            score,
+            Score {
+                gained: 5.0,
+                max: 5.0,
+                undecided: 0.0
+            }
+        );
     }
 
     #[test]

@@ -197,7 +197,7 @@ impl Copier<'_> {
 
     fn own(&self, fd: BorrowedFd) -> io::Result<()> {
         let Some(User { id }) = self.owner else { return Ok(()) };
-        Ok(std::os::unix::fs::fchown(fd, Some(id), Some(id))?)
+        std::os::unix::fs::fchown(fd, Some(id), Some(id))
     }
 
     fn own_link(&self, folder: BorrowedFd, name: &CStr) -> io::Result<()> {

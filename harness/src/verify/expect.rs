@@ -53,7 +53,10 @@ pub struct ExpectError {
 /// # Errors
 /// Where it is no YAML, has unknown keys, or lacks some.
 pub fn load(text: &str, name: &str) -> Result<Expectations, ExpectError> {
-    serde_yaml::from_str(text).map_err(|e| ExpectError { name: name.to_owned(), reason: e.to_string() })
+    serde_yaml::from_str(text).map_err(|e| ExpectError {
+        name: name.to_owned(),
+        reason: e.to_string(),
+    })
 }
 
 #[cfg(test)]
@@ -70,9 +73,17 @@ mod tests {
 
     #[test]
     fn mistakes_are_told_with_their_place() {
-        for text in ["good: { a: { purpose: x, fault: y } }", "bad:\n  b: { fault: y }", "ugly: {}", "good: ["] {
+        for text in [
+            "good: { a: { purpose: x, fault: y } }",
+            "bad:\n  b: { fault: y }",
+            "ugly: {}",
+            "good: [",
+        ] {
             let error = load(text, "expect.yaml").unwrap_err().to_string();
-            assert!(error.starts_with("expect.yaml: ") && error.contains("line"), "{error}");
+            assert!(
+                error.starts_with("expect.yaml: ") && error.contains("line"),
+                "{error}"
+            );
         }
     }
 }

@@ -10,7 +10,9 @@ use crate::report::Report;
 use crate::task::Task;
 
 /// What a submission of the verification is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     Reference,
@@ -91,13 +93,27 @@ pub enum Mark {
 #[serde(tag = "problem", rename_all = "snake_case")]
 pub enum Problem {
     #[error("{fixture} lost `{check}`, which it should keep ({code}: {message})")]
-    WronglyLost { fixture: String, check: String, code: String, message: String },
+    WronglyLost {
+        fixture: String,
+        check: String,
+        code: String,
+        message: String,
+    },
     #[error("{fixture} kept `{check}`, which its fault should cost")]
     WronglyKept { fixture: String, check: String },
     #[error("{fixture}: `{check}` was not decided ({code}: {message})")]
-    Undecided { fixture: String, check: String, code: String, message: String },
+    Undecided {
+        fixture: String,
+        check: String,
+        code: String,
+        message: String,
+    },
     #[error("{fixture}: `{check}` differs from run to run ({codes})")]
-    Differs { fixture: String, check: String, codes: String },
+    Differs {
+        fixture: String,
+        check: String,
+        codes: String,
+    },
     #[error("{fixture} could not be graded: {why}")]
     NotGraded { fixture: String, why: String },
     #[error("{fixture} is to lose `{check}`, but the task has no such check")]
@@ -122,9 +138,17 @@ impl Matrix {
 /// Compares what the trials lost with what they were to lose. `only`: not all fixtures were asked
 /// for, so that nothing is said of checks that none of them trips.
 pub fn compare(task: &Task, trials: &[Trial], stress: bool, only: bool) -> Matrix {
-    let checks: Vec<String> = task.scenarios.iter().flat_map(|s| &s.checks).map(|c| c.check.clone()).collect();
+    let checks: Vec<String> = task
+        .scenarios
+        .iter()
+        .flat_map(|s| &s.checks)
+        .map(|c| c.check.clone())
+        .collect();
     let mut problems = Vec::new();
-    let rows: Vec<Row> = trials.iter().map(|t| row(t, &checks, &mut problems)).collect();
+    let rows: Vec<Row> = trials
+        .iter()
+        .map(|t| row(t, &checks, &mut problems))
+        .collect();
     if trials.is_empty() {
         problems.push(Problem::Nothing);
     } else if !only {
@@ -134,18 +158,35 @@ pub fn compare(task: &Task, trials: &[Trial], stress: bool, only: bool) -> Matri
         never_tripped(&checks, trials, &rows, &mut problems);
     }
     let repeats = trials.iter().map(|t| t.results.len()).max().unwrap_or(0);
-    Matrix { task: task.task.clone(), checks, rows, problems, repeats: u32::try_from(repeats).unwrap_or(u32::MAX), stress }
+    Matrix {
+        task: task.task.clone(),
+        checks,
+        rows,
+        problems,
+        repeats: u32::try_from(repeats).unwrap_or(u32::MAX),
+        stress,
+    }
 }
 
 /// What was skipped on this host gets the benefit of the doubt.
 fn never_tripped(checks: &[String], trials: &[Trial], rows: &[Row], problems: &mut Vec<Problem>) {
     for (column, check) in checks.iter().enumerate() {
         let tripped = rows.iter().filter(|r| r.kind == Kind::Bad).any(|r| {
-            matches!(r.cells.get(column), Some(Cell { mark: Mark::Lost | Mark::Differs | Mark::WronglyLost, .. }))
+            matches!(
+                r.cells.get(column),
+                Some(Cell {
+                    mark: Mark::Lost | Mark::Differs | Mark::WronglyLost,
+                    ..
+                })
+            )
         });
-        let might = trials.iter().any(|t| t.kind == Kind::Bad && t.skipped.is_some() && t.loses.contains(check));
+        let might = trials
+            .iter()
+            .any(|t| t.kind == Kind::Bad && t.skipped.is_some() && t.loses.contains(check));
         if !tripped && !might {
-            problems.push(Problem::NeverTripped { check: check.clone() });
+            problems.push(Problem::NeverTripped {
+                check: check.clone(),
+            });
         }
     }
 }
@@ -153,7 +194,10 @@ fn never_tripped(checks: &[String], trials: &[Trial], rows: &[Row], problems: &m
 fn row(trial: &Trial, checks: &[String], problems: &mut Vec<Problem>) -> Row {
     let fixture = || trial.label();
     for check in trial.loses.iter().filter(|c| !checks.contains(c)) {
-        problems.push(Problem::NoSuchCheck { fixture: fixture(), check: check.clone() });
+        problems.push(Problem::NoSuchCheck {
+            fixture: fixture(),
+            check: check.clone(),
+        });
     }
     if trial.kind == Kind::Bad && trial.loses.is_empty() {
         problems.push(Problem::NothingToLose { fixture: fixture() });
@@ -162,14 +206,19 @@ fn row(trial: &Trial, checks: &[String], problems: &mut Vec<Problem>) -> Row {
     for result in &trial.results {
         let why = match result {
             Err(why) => why.clone(),
-            Ok(report) if report.build.as_ref().is_some_and(|b| !b.ok) => "it could not be built".to_owned(),
+            Ok(report) if report.build.as_ref().is_some_and(|b| !b.ok) => {
+                "it could not be built".to_owned()
+            }
             Ok(report) => match report.faults.first() {
                 Some(fault) => fault.clone(),
                 None => continue,
             },
         };
         if told.insert(why.clone()) {
-            problems.push(Problem::NotGraded { fixture: fixture(), why });
+            problems.push(Problem::NotGraded {
+                fixture: fixture(),
+                why,
+            });
         }
     }
     Row {
@@ -177,26 +226,46 @@ fn row(trial: &Trial, checks: &[String], problems: &mut Vec<Problem>) -> Row {
         name: trial.name.clone(),
         about: trial.about.clone(),
         skipped: trial.skipped.clone(),
-        cells: checks.iter().map(|check| cell(trial, check, problems)).collect(),
+        cells: checks
+            .iter()
+            .map(|check| cell(trial, check, problems))
+            .collect(),
     }
 }
 
 fn cell(trial: &Trial, check: &str, problems: &mut Vec<Problem>) -> Cell {
     let reports = trial.results.iter().filter_map(|r| r.as_ref().ok());
-    let seen: Vec<_> = reports.flat_map(|r| r.findings.iter().filter(|f| f.check == check)).collect();
+    let seen: Vec<_> = reports
+        .flat_map(|r| r.findings.iter().filter(|f| f.check == check))
+        .collect();
     let mut codes = BTreeMap::new();
     for finding in &seen {
         *codes.entry(finding.code.clone()).or_insert(0) += 1;
     }
-    let Some(first) = seen.first() else { return Cell { mark: Mark::Absent, codes } };
+    let Some(first) = seen.first() else {
+        return Cell {
+            mark: Mark::Absent,
+            codes,
+        };
+    };
     let fixture = trial.label();
     let check = check.to_owned();
     let (code, message) = (first.code.clone(), first.message.clone());
     let wanted = trial.loses.contains(&check);
     if seen.iter().any(|f| f.outcome != first.outcome) {
-        let codes_text: Vec<String> = codes.iter().map(|(code, times)| format!("{code} ×{times}")).collect();
-        problems.push(Problem::Differs { fixture, check, codes: codes_text.join(", ") });
-        return Cell { mark: Mark::Differs, codes };
+        let codes_text: Vec<String> = codes
+            .iter()
+            .map(|(code, times)| format!("{code} ×{times}"))
+            .collect();
+        problems.push(Problem::Differs {
+            fixture,
+            check,
+            codes: codes_text.join(", "),
+        });
+        return Cell {
+            mark: Mark::Differs,
+            codes,
+        };
     }
     let mark = match (first.outcome, wanted) {
         (Outcome::Pass, false) => Mark::Kept,
@@ -206,11 +275,21 @@ fn cell(trial: &Trial, check: &str, problems: &mut Vec<Problem>) -> Cell {
             Mark::WronglyKept
         }
         (Outcome::Fail, false) => {
-            problems.push(Problem::WronglyLost { fixture, check, code, message });
+            problems.push(Problem::WronglyLost {
+                fixture,
+                check,
+                code,
+                message,
+            });
             Mark::WronglyLost
         }
         (Outcome::Inconclusive | Outcome::HarnessFault, _) => {
-            problems.push(Problem::Undecided { fixture, check, code, message });
+            problems.push(Problem::Undecided {
+                fixture,
+                check,
+                code,
+                message,
+            });
             Mark::Undecided
         }
     };

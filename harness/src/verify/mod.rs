@@ -9,5 +9,5 @@ mod run;
 pub mod stress;
 
 pub use expect::{Bad, ExpectError, Expectations, Good};
-pub use matrix::{Cell, Kind, Matrix, Mark, Problem, Row, Trial};
+pub use matrix::{Cell, Kind, Mark, Matrix, Problem, Row, Trial};
 pub use run::{Grader, Options, Progress, Subject, run};

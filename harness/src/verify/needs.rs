@@ -16,7 +16,9 @@ fn met(need: &str) -> bool {
 }
 
 fn has_command(name: &str) -> bool {
-    let Some(path) = std::env::var_os("PATH") else { return false };
+    let Some(path) = std::env::var_os("PATH") else {
+        return false;
+    };
     std::env::split_paths(&path).any(|folder| is_executable(&folder.join(name)))
 }
 
@@ -26,7 +28,8 @@ fn is_executable(path: &Path) -> bool {
 
 /// Looks for the module without importing it. The name goes as an argument, never into the program.
 fn has_module(python: &str, module: &str) -> bool {
-    let look = "import importlib.util, sys; sys.exit(importlib.util.find_spec(sys.argv[1]) is None)";
+    let look =
+        "import importlib.util, sys; sys.exit(importlib.util.find_spec(sys.argv[1]) is None)";
     Command::new(python)
         .args(["-I", "-c", look, module])
         .stdin(Stdio::null())
@@ -45,11 +48,20 @@ mod tests {
         let needs = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>();
         assert_eq!(unmet(&needs(&["sh"])), None);
         assert_eq!(unmet(&[]), None);
-        assert_eq!(unmet(&needs(&["sh", "no-such-command-here"])), Some("no-such-command-here".into()));
-        assert_eq!(unmet(&needs(&["no-such-command-here:json"])), Some("no-such-command-here:json".into()));
+        assert_eq!(
+            unmet(&needs(&["sh", "no-such-command-here"])),
+            Some("no-such-command-here".into())
+        );
+        assert_eq!(
+            unmet(&needs(&["no-such-command-here:json"])),
+            Some("no-such-command-here:json".into())
+        );
         if has_command("python3") {
             assert_eq!(unmet(&needs(&["python3:json"])), None);
-            assert_eq!(unmet(&needs(&["python3:no_such_module_here"])), Some("python3:no_such_module_here".into()));
+            assert_eq!(
+                unmet(&needs(&["python3:no_such_module_here"])),
+                Some("python3:no_such_module_here".into())
+            );
         }
     }
 }

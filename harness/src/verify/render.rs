@@ -26,7 +26,10 @@ fn sign(mark: Mark) -> &'static str {
 }
 
 fn is_wrong(mark: Mark) -> bool {
-    matches!(mark, Mark::WronglyKept | Mark::WronglyLost | Mark::Undecided | Mark::Differs)
+    matches!(
+        mark,
+        Mark::WronglyKept | Mark::WronglyLost | Mark::Undecided | Mark::Differs
+    )
 }
 
 fn label(row: &Row) -> String {
@@ -39,14 +42,36 @@ fn label(row: &Row) -> String {
 
 /// For a terminal: a row for each fixture, a numbered column for each check.
 pub fn terminal(matrix: &Matrix, color: bool) -> String {
-    let paint = |text: &str, style: Style| if color { format!("{style}{text}{style:#}") } else { text.to_owned() };
+    let paint = |text: &str, style: Style| {
+        if color {
+            format!("{style}{text}{style:#}")
+        } else {
+            text.to_owned()
+        }
+    };
     let mut out = String::new();
-    let stress = if matrix.stress { ", all cores loaded" } else { "" };
-    let _ = writeln!(out, "{}: {} fixtures × {} checks, {} time(s){stress}\n", matrix.task, matrix.rows.len(), matrix.checks.len(), matrix.repeats);
+    let stress = if matrix.stress {
+        ", all cores loaded"
+    } else {
+        ""
+    };
+    let _ = writeln!(
+        out,
+        "{}: {} fixtures × {} checks, {} time(s){stress}\n",
+        matrix.task,
+        matrix.rows.len(),
+        matrix.checks.len(),
+        matrix.repeats
+    );
     for (i, check) in matrix.checks.iter().enumerate() {
         let _ = writeln!(out, "{:>3}  {check}", i + 1);
     }
-    let names = matrix.rows.iter().map(|r| label(r).chars().count()).max().unwrap_or(0);
+    let names = matrix
+        .rows
+        .iter()
+        .map(|r| label(r).chars().count())
+        .max()
+        .unwrap_or(0);
     let _ = write!(out, "\n{:names$} ", "");
     for i in 1..=matrix.checks.len() {
         let _ = write!(out, "{i:>3}");
@@ -61,7 +86,11 @@ pub fn terminal(matrix: &Matrix, color: bool) -> String {
             None => {
                 for cell in &row.cells {
                     let sign = sign(cell.mark);
-                    let painted = if is_wrong(cell.mark) { paint(sign, WRONG) } else { sign.to_owned() };
+                    let painted = if is_wrong(cell.mark) {
+                        paint(sign, WRONG)
+                    } else {
+                        sign.to_owned()
+                    };
                     let _ = write!(out, "  {painted}");
                 }
             }
@@ -71,14 +100,29 @@ pub fn terminal(matrix: &Matrix, color: bool) -> String {
     }
     let used: Vec<String> = LEGEND
         .iter()
-        .filter(|l| l.1 != " " && matrix.rows.iter().flat_map(|r| &r.cells).any(|c| c.mark == l.0))
+        .filter(|l| {
+            l.1 != " "
+                && matrix
+                    .rows
+                    .iter()
+                    .flat_map(|r| &r.cells)
+                    .any(|c| c.mark == l.0)
+        })
         .map(|l| format!("{} {}", l.1, l.2))
         .collect();
     let _ = writeln!(out, "\n{}", used.join("   "));
     if matrix.holds() {
-        let _ = writeln!(out, "\n{}", paint("Each fixture lost exactly what it should.", FINE));
+        let _ = writeln!(
+            out,
+            "\n{}",
+            paint("Each fixture lost exactly what it should.", FINE)
+        );
     } else {
-        let _ = writeln!(out, "\n{}", paint(&format!("{} problem(s):", matrix.problems.len()), WRONG));
+        let _ = writeln!(
+            out,
+            "\n{}",
+            paint(&format!("{} problem(s):", matrix.problems.len()), WRONG)
+        );
         for problem in &matrix.problems {
             let _ = writeln!(out, "  - {}", clean_line(&problem.to_string(), 600));
         }
@@ -86,20 +130,33 @@ pub fn terminal(matrix: &Matrix, color: bool) -> String {
     out
 }
 
-/// As JSON with a line end.
+/// As JSON, a list, with a line end.
 ///
 /// # Errors
 /// Those of the serializer; a matrix causes none.
-pub fn json(matrix: &Matrix) -> Result<String, serde_json::Error> {
-    Ok(serde_json::to_string_pretty(matrix)? + "\n")
+pub fn json(matrices: &[Matrix]) -> Result<String, serde_json::Error> {
+    Ok(serde_json::to_string_pretty(matrices)? + "\n")
 }
 
 /// As Markdown: a table, fixtures down and checks across.
 pub fn markdown(matrix: &Matrix) -> String {
     use crate::report::escape_markdown as escape;
     let mut out = format!("## {}\n\n", escape(&matrix.task));
-    let verdict = if matrix.holds() { "✅ each fixture lost exactly what it should" } else { "❌ something is wrong" };
-    let _ = writeln!(out, "{verdict} ({} time(s){})\n", matrix.repeats, if matrix.stress { ", all cores loaded" } else { "" });
+    let verdict = if matrix.holds() {
+        "✅ each fixture lost exactly what it should"
+    } else {
+        "❌ something is wrong"
+    };
+    let _ = writeln!(
+        out,
+        "{verdict} ({} time(s){})\n",
+        matrix.repeats,
+        if matrix.stress {
+            ", all cores loaded"
+        } else {
+            ""
+        }
+    );
     for problem in &matrix.problems {
         let _ = writeln!(out, "- {}", escape(&problem.to_string()));
     }
@@ -111,8 +168,16 @@ pub fn markdown(matrix: &Matrix) -> String {
     for row in &matrix.rows {
         let _ = write!(out, "| {} |", escape(&label(row)));
         for cell in &row.cells {
-            let sign = if row.skipped.is_some() { "–" } else { sign(cell.mark) };
-            let _ = if is_wrong(cell.mark) { write!(out, " **{}** |", escape(sign)) } else { write!(out, " {sign} |") };
+            let sign = if row.skipped.is_some() {
+                "–"
+            } else {
+                sign(cell.mark)
+            };
+            let _ = if is_wrong(cell.mark) {
+                write!(out, " **{}** |", escape(sign))
+            } else {
+                write!(out, " {sign} |")
+            };
         }
         out.push('\n');
     }
@@ -127,14 +192,28 @@ pub fn markdown(matrix: &Matrix) -> String {
 ///
 /// # Errors
 /// Those of the XML writer.
-pub fn junit(matrix: &Matrix) -> Result<String, SerializeError> {
+pub fn junit(matrices: &[Matrix]) -> Result<String, SerializeError> {
     let mut xml = quick_junit::Report::new("gradus verify");
+    for matrix in matrices {
+        suites(matrix, &mut xml);
+    }
+    xml.to_string()
+}
+
+fn suites(matrix: &Matrix, xml: &mut quick_junit::Report) {
     let mut whole = TestSuite::new(format!("{}.verify", matrix.task));
     let mut status = TestCaseStatus::success();
     if !matrix.holds() {
-        let all: Vec<String> = matrix.problems.iter().map(|p| clean_line(&p.to_string(), 600)).collect();
+        let all: Vec<String> = matrix
+            .problems
+            .iter()
+            .map(|p| clean_line(&p.to_string(), 600))
+            .collect();
         status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-        status.set_message(format!("{} problem(s)", all.len())).set_type("verify").set_description(all.join("\n"));
+        status
+            .set_message(format!("{} problem(s)", all.len()))
+            .set_type("verify")
+            .set_description(all.join("\n"));
     }
     whole.add_test_case(case("holds", &format!("{}.verify", matrix.task), status));
     xml.add_test_suite(whole);
@@ -146,11 +225,14 @@ pub fn junit(matrix: &Matrix) -> Result<String, SerializeError> {
         }
         xml.add_test_suite(suite);
     }
-    xml.to_string()
 }
 
 fn status_of(row: &Row, cell: &Cell) -> TestCaseStatus {
-    let codes: Vec<String> = cell.codes.iter().map(|(code, times)| format!("{code} ×{times}")).collect();
+    let codes: Vec<String> = cell
+        .codes
+        .iter()
+        .map(|(code, times)| format!("{code} ×{times}"))
+        .collect();
     let meaning = LEGEND.iter().find(|l| l.0 == cell.mark).map_or("", |l| l.2);
     let mut status = match cell.mark {
         _ if row.skipped.is_some() => TestCaseStatus::skipped(),

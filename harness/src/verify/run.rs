@@ -45,9 +45,20 @@ pub struct Options {
 /// What is being done, for whoever watches.
 #[derive(Debug)]
 pub enum Progress<'a> {
-    Skipped { subject: &'a str, missing: &'a str },
-    Grading { subject: &'a str, repeat: u32, number: usize, of: usize },
-    Graded { subject: &'a str, result: &'a Result<Report, String> },
+    Skipped {
+        subject: &'a str,
+        missing: &'a str,
+    },
+    Grading {
+        subject: &'a str,
+        repeat: u32,
+        number: usize,
+        of: usize,
+    },
+    Graded {
+        subject: &'a str,
+        result: &'a Result<Report, String>,
+    },
 }
 
 /// Grades everything, repetition after repetition, so that a machine that changes in the meantime
@@ -64,22 +75,43 @@ pub fn run(
     let mut trials = Vec::new();
     let mut subjects = Vec::new();
     let wanted = |trial: &Trial| {
-        options.only.as_ref().is_none_or(|names| names.contains(&trial.name) || names.contains(&trial.label()))
+        options
+            .only
+            .as_ref()
+            .is_none_or(|names| names.contains(&trial.name) || names.contains(&trial.label()))
     };
     let all = reference
-        .map(|path| (trial(Kind::Reference, "reference", "the model solution", &[], &[]), path))
+        .map(|path| {
+            (
+                trial(Kind::Reference, "reference", "the model solution", &[], &[]),
+                path,
+            )
+        })
         .into_iter()
         .chain(expectations.good.iter().map(|(name, good)| {
-            (trial(Kind::Good, name, &good.purpose, &good.needs, &[]), fixtures.join("good").join(name))
+            (
+                trial(Kind::Good, name, &good.purpose, &good.needs, &[]),
+                fixtures.join("good").join(name),
+            )
         }))
         .chain(expectations.bad.iter().map(|(name, bad)| {
-            (trial(Kind::Bad, name, &bad.fault, &bad.needs, &bad.loses), fixtures.join("bad").join(name))
+            (
+                trial(Kind::Bad, name, &bad.fault, &bad.needs, &bad.loses),
+                fixtures.join("bad").join(name),
+            )
         }));
     for (trial, path) in all.filter(|(trial, _)| wanted(trial)) {
         if let Some(missing) = &trial.skipped {
-            watch(Progress::Skipped { subject: &trial.label(), missing });
+            watch(Progress::Skipped {
+                subject: &trial.label(),
+                missing,
+            });
         }
-        subjects.push(Subject { kind: trial.kind, name: trial.name.clone(), path });
+        subjects.push(Subject {
+            kind: trial.kind,
+            name: trial.name.clone(),
+            path,
+        });
         trials.push(trial);
     }
     let graded = trials.iter().filter(|t| t.skipped.is_none()).count();
@@ -87,19 +119,36 @@ pub fn run(
     let of = graded * repeats as usize;
     let mut number = 0;
     'all: for repeat in 0..repeats {
-        for (trial, subject) in trials.iter_mut().zip(&subjects).filter(|(t, _)| t.skipped.is_none()) {
+        for (trial, subject) in trials
+            .iter_mut()
+            .zip(&subjects)
+            .filter(|(t, _)| t.skipped.is_none())
+        {
             if grader.stopped() {
                 break 'all;
             }
             number += 1;
             let label = trial.label();
-            watch(Progress::Grading { subject: &label, repeat, number, of });
+            watch(Progress::Grading {
+                subject: &label,
+                repeat,
+                number,
+                of,
+            });
             let result = grader.grade(subject, repeat);
-            watch(Progress::Graded { subject: &label, result: &result });
+            watch(Progress::Graded {
+                subject: &label,
+                result: &result,
+            });
             trial.results.push(result);
         }
     }
-    compare(task, &trials, options.stress, options.only.is_some() || grader.stopped())
+    compare(
+        task,
+        &trials,
+        options.stress,
+        options.only.is_some() || grader.stopped(),
+    )
 }
 
 fn trial(kind: Kind, name: &str, about: &str, needs: &[String], loses: &[String]) -> Trial {

@@ -8,7 +8,8 @@ const MOST: usize = 64;
 
 /// Counts for ever, and looks now and then whether its parent is still there, so that nothing stays
 /// busy after a harness that was killed.
-const BUSY: &str = "while kill -0 \"$1\" 2>/dev/null; do i=0; while [ $i -lt 50000 ]; do i=$((i+1)); done; done";
+const BUSY: &str =
+    "while kill -0 \"$1\" 2>/dev/null; do i=0; while [ $i -lt 50000 ]; do i=$((i+1)); done; done";
 
 /// Busy children; they end with this value.
 #[derive(Debug)]
@@ -27,7 +28,9 @@ impl Stress {
     }
 
     fn of(children: usize) -> io::Result<Stress> {
-        let mut stress = Stress { children: Vec::with_capacity(children) };
+        let mut stress = Stress {
+            children: Vec::with_capacity(children),
+        };
         for _ in 0..children {
             let child = Command::new("sh")
                 .args(["-c", BUSY, "busy", &std::process::id().to_string()])
@@ -59,7 +62,12 @@ mod tests {
     fn children_run_until_they_are_dropped() {
         let mut stress = Stress::of(2).unwrap();
         let pids: Vec<u32> = stress.children.iter().map(Child::id).collect();
-        assert!(stress.children.iter_mut().all(|c| c.try_wait().unwrap().is_none()));
+        assert!(
+            stress
+                .children
+                .iter_mut()
+                .all(|c| c.try_wait().unwrap().is_none())
+        );
         drop(stress);
         // Reaped: the kernel knows none of them as a child of ours any more.
         for pid in pids {
