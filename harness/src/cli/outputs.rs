@@ -141,6 +141,7 @@ mod tests {
         let outputs = Outputs {
             format: format.to_vec(),
             out: out.iter().map(PathBuf::from).collect(),
+            audience: super::super::args::AudienceArg::Student,
         };
         Wanted::resolve(&outputs).map(|wanted| wanted.places)
     }
