@@ -2,7 +2,7 @@
 
 use super::code::Code;
 use super::view::View;
-use super::{Verdict, coverage, ending, flight, memory, output, sockets};
+use super::{Verdict, coverage, ending, flight, memory, output, site, sockets, visited};
 use crate::task::Amount;
 use crate::task::Scenario;
 use crate::task::rule::Rule;
@@ -25,6 +25,9 @@ pub fn judge(rule: &Rule, view: &View) -> Verdict {
         Rule::Refills(refills) => with(view, &refills.in_flight, |n| flight::refills(view, n)),
         Rule::BoundedSockets(bound) => with(view, &bound.in_flight, |n| sockets::bounded(view, n)),
         Rule::NotStalled(_) => flight::not_stalled(view),
+        Rule::EachOnce(_) if view.plan().site.is_some() => site::each_once(view),
+        Rule::Visits(visits) => site::visits(view, &visits.links),
+        Rule::PrintsVisits(_) => visited::prints_visits(view),
         Rule::EachOnce(_) => coverage::each_once(view),
         Rule::AllTried(_) => coverage::all_tried(view),
         Rule::Exits(exits) => ending::exits(view, exits.status),

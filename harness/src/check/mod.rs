@@ -7,12 +7,15 @@ mod coverage;
 mod ending;
 mod flight;
 mod judge;
+mod known;
 pub mod memory;
 mod output;
 mod reading;
 mod sockets;
+mod site;
 mod verdict;
 pub mod view;
+mod visited;
 mod worst;
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::load::Flaw;
 use super::near::nearest;
 use super::place::Path;
 use super::rule::Rule;
-use super::site::{Shape, Site};
+use super::site::{LinkKind, Shape, Site};
 use super::script::{Condition, Release, Step};
 use super::world::{Answer, Origin};
 use super::{Check, Limits, Scenario, Task, Text};
@@ -532,7 +532,7 @@ impl Flaws {
                     mend,
                 );
             }
-            Rule::Exits(_) | Rule::PrintsResults(_) | Rule::RefusesArguments(_)
+            Rule::Exits(_) | Rule::PrintsResults(_) | Rule::PrintsVisits(_) | Rule::RefusesArguments(_)
                 if !has(|s| matches!(s, Step::Exit)) =>
             {
                 self.help(
@@ -540,6 +540,25 @@ impl Flaws {
                     "the script doesn't wait for the submission's end",
                     "end the script with `- exit`",
                 );
+            }
+            Rule::Visits(_) | Rule::PrintsVisits(_) if scenario.world.site.is_none() => {
+                self.help(at, "this world has no site whose pages could be visited", "add `world: { site: … }`");
+            }
+            Rule::Visits(visits) => {
+                let site = scenario.world.site.as_ref();
+                let has = |kind: &LinkKind| {
+                    let of_shape = match kind {
+                        LinkKind::Plain => true,
+                        LinkKind::TooDeep => site.is_some_and(|s| s.depth.is_some()),
+                        LinkKind::Nearer => site.is_some_and(|s| matches!(s.shape, Shape::Detour(_))),
+                        _ => false,
+                    };
+                    of_shape || site.is_some_and(|s| s.links.contains(kind))
+                };
+                for (i, kind) in visits.links.iter().enumerate().filter(|(_, kind)| !has(kind)) {
+                    let message = format!("the site has no links of the kind `{}`", kind.as_str());
+                    self.help(&at.to("visits").to("links").to(i), message, "add it to `world.site.links`");
+                }
             }
             Rule::NotStalled(_) if !holds(scenario) => {
                 let mend = "add entries with `answer: stuck`, or a gate";
@@ -636,6 +655,8 @@ fn amounts(rule: &Rule) -> Vec<(Vec<&'static str>, &Amount)> {
         | Rule::NotStalled(_)
         | Rule::Exits(_)
         | Rule::PrintsResults(_)
+        | Rule::Visits(_)
+        | Rule::PrintsVisits(_)
         | Rule::RefusesArguments(_)
         | Rule::All(_) => Vec::new(),
     }

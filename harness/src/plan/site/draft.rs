@@ -63,7 +63,7 @@ pub fn plan(site: &Site, params: &Params, seed: u64) -> Result<(SitePlan, Vec<It
     match &site.shape {
         Shape::Tree(fan) => draft.tree(pages, amount(fan, "shape.tree")?)?,
         Shape::Web(fan) => draft.web(pages, amount(fan, "shape.web")?)?,
-        Shape::List(entries) => draft.list(pages, amount(entries, "shape.list")?)?,
+        Shape::List(entries) => draft.list(pages, amount(entries, "shape.list")?),
         Shape::Detour(length) => draft.detour(pages, amount(length, "shape.detour")?)?,
     }
     Ok(draft.done(depth))
@@ -193,10 +193,11 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    fn list(&mut self, pages: u64, entries: u64) -> Result<(), SiteError> {
+    fn list(&mut self, pages: u64, entries: u64) {
         let mut left = pages - 1;
         let mut at = START;
         while left > 0 {
+            // Without entries it is a chain.
             let next = (left > entries).then(|| self.page(Answer::Status(200)));
             if let Some(next) = next {
                 self.link(at, next);
@@ -207,13 +208,8 @@ impl<'a> Draft<'a> {
                 self.link(at, page);
                 left -= 1;
             }
-            match next {
-                Some(next) => at = next,
-                None if left > 0 => return Err(SiteError::Shape { shape: pages, needs: "a list without entries" }),
-                None => {}
-            }
+            at = next.unwrap_or(at);
         }
-        Ok(())
     }
 
     fn detour(&mut self, pages: u64, length: u64) -> Result<(), SiteError> {

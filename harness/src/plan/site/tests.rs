@@ -157,7 +157,6 @@ fn shapes_that_cannot_be_are_refused() {
         ("{ pages: 0, shape: { tree: 2 } }", "use 1 to"),
         ("{ pages: 5, shape: { tree: 0 } }", "branches"),
         ("{ pages: 5, shape: { web: 4 } }", "behind them"),
-        ("{ pages: 5, shape: { list: 0 } }", "entries"),
         ("{ pages: 6, shape: { detour: 4 } }", "others"),
         ("{ pages: 6, shape: { tree: 4 }, also: [{ count: 1, answer: malformed }] }", "malformed"),
     ] {
