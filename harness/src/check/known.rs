@@ -1,6 +1,6 @@
 //! What a program that follows links can know of a site: from the answers that it got, not from ours.
 
-use crate::plan::site::{SitePlan, START};
+use crate::plan::site::{START, SitePlan};
 use crate::plan::{Item, Plan};
 
 use super::view::View;
@@ -93,11 +93,16 @@ impl<'a> Known<'a> {
 
     /// Whether the way over this page to one that is `step` farther away is within the bound.
     pub(super) fn reaches_over(&self, page: usize, step: u32) -> bool {
-        self.distance.get(page).is_some_and(|&d| d != FAR && self.site.within(d + step))
+        self.distance
+            .get(page)
+            .is_some_and(|&d| d != FAR && self.site.within(d + step))
     }
 
     fn waits(&self, page: usize) -> bool {
-        let reachable = self.distance.get(page).is_some_and(|&d| d != FAR && self.site.within(d));
+        let reachable = self
+            .distance
+            .get(page)
+            .is_some_and(|&d| d != FAR && self.site.within(d));
         reachable && !self.asked[page] && View::visible(&self.items[page])
     }
 
@@ -105,10 +110,16 @@ impl<'a> Known<'a> {
     fn spread(&mut self, page: usize) {
         let mut pages = vec![page];
         while let Some(page) = pages.pop() {
-            let Some(&from) = self.distance.get(page).filter(|d| **d != FAR) else { continue };
+            let Some(&from) = self.distance.get(page).filter(|d| **d != FAR) else {
+                continue;
+            };
             let (site, items) = (self.site, self.items);
             for (to, _, step) in site.leads(page, &items[page].answer) {
-                if self.distance.get(to).is_none_or(|&known| known <= from + step) {
+                if self
+                    .distance
+                    .get(to)
+                    .is_none_or(|&known| known <= from + step)
+                {
                     continue;
                 }
                 let waited = self.waits(to);

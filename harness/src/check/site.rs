@@ -27,7 +27,13 @@ pub fn visits(view: &View, kinds: &[LinkKind]) -> Verdict {
     let (Some(site), Some(known)) = (&view.plan().site, Known::at_the_end(view)) else {
         return Verdict::new(Code::Untested);
     };
-    let judge = Judge { view, site, known, kinds, leads: leads(view, site) };
+    let judge = Judge {
+        view,
+        site,
+        known,
+        kinds,
+        leads: leads(view, site),
+    };
     if let Some(found) = judge.strayed().or_else(|| judge.repeated()) {
         return found;
     }
@@ -48,7 +54,11 @@ pub fn each_once(view: &View) -> Verdict {
     let known = Known::at_the_end(view);
     let leads = leads(view, site);
     let fetches = fetches(view);
-    let plain = |page: &usize| leads.get(page).is_none_or(|ways| ways.iter().all(|way| way.1 == LinkKind::Plain));
+    let plain = |page: &usize| {
+        leads
+            .get(page)
+            .is_none_or(|ways| ways.iter().all(|way| way.1 == LinkKind::Plain))
+    };
     let again: Vec<(usize, usize)> = (0..site.pages.len())
         .filter(plain)
         .map(|page| (page, times(fetches.get(&page))))
@@ -70,10 +80,16 @@ pub fn each_once(view: &View) -> Verdict {
     }
     // Only a page that several others lead to could have been asked for twice.
     let tempting = |page: &usize| {
-        let read = |way: &&(usize, LinkKind, u32)| known.as_ref().is_some_and(|k| k.was_read(way.0));
-        leads.get(page).is_some_and(|ways| ways.iter().filter(read).count() > 1)
+        let read =
+            |way: &&(usize, LinkKind, u32)| known.as_ref().is_some_and(|k| k.was_read(way.0));
+        leads
+            .get(page)
+            .is_some_and(|ways| ways.iter().filter(read).count() > 1)
     };
-    let total = fetches.keys().filter(|page| plain(page) && tempting(page)).count();
+    let total = fetches
+        .keys()
+        .filter(|page| plain(page) && tempting(page))
+        .count();
     match total {
         0 => ended_early(view, site),
         _ => Verdict::new(Code::Once).fact("total", total),
@@ -100,7 +116,9 @@ fn times(flights: Option<&Vec<&Flight>>) -> usize {
 
 fn ended_early(view: &View, site: &SitePlan) -> Verdict {
     let asked = fetches(view);
-    let left = (0..site.pages.len()).filter(|page| site.is_due(*page) && !asked.contains_key(page)).count();
+    let left = (0..site.pages.len())
+        .filter(|page| site.is_due(*page) && !asked.contains_key(page))
+        .count();
     Verdict::new(Code::EndedEarly)
         .fact("ending", common::ending(view))
         .fact("requests", view.flights.len())
@@ -123,48 +141,67 @@ impl Judge<'_, '_> {
 
     /// A request for what is no page of the site, or is too far away.
     fn strayed(&self) -> Option<Verdict> {
-        self.view.flights.iter().filter(|f| f.method == "GET").find_map(|flight| {
-            let Some(index) = flight.item else {
-                let kind = if flight.host == 0 { None } else { Some(LinkKind::OtherHost) };
-                let wanted = kind.map_or(self.kinds.is_empty(), |kind| self.asks_for(kind));
-                let unlinked = wanted && !POLITE.contains(&flight.target);
-                return unlinked.then(|| {
-                    let host = self.view.hosts.get(flight.host).copied().unwrap_or("");
-                    Verdict::new(Code::Unlinked).fact("target", format!("{host}{}", flight.target)).seen([flight.begin])
-                });
-            };
-            let page = self.site.page(index)?;
-            if let Some(kind) = page.trap {
-                return self.asks_for(kind).then(|| {
-                    let (link, from) = self.trap(index, kind);
-                    let code = if self.is_link(index) { Code::Followed } else { Code::Misread };
-                    Verdict::new(code)
+        self.view
+            .flights
+            .iter()
+            .filter(|f| f.method == "GET")
+            .find_map(|flight| {
+                let Some(index) = flight.item else {
+                    let kind = if flight.host == 0 {
+                        None
+                    } else {
+                        Some(LinkKind::OtherHost)
+                    };
+                    let wanted = kind.map_or(self.kinds.is_empty(), |kind| self.asks_for(kind));
+                    let unlinked = wanted && !POLITE.contains(&flight.target);
+                    return unlinked.then(|| {
+                        let host = self.view.hosts.get(flight.host).copied().unwrap_or("");
+                        Verdict::new(Code::Unlinked)
+                            .fact("target", format!("{host}{}", flight.target))
+                            .seen([flight.begin])
+                    });
+                };
+                let page = self.site.page(index)?;
+                if let Some(kind) = page.trap {
+                    return self.asks_for(kind).then(|| {
+                        let (link, from) = self.trap(index, kind);
+                        let code = if self.is_link(index) {
+                            Code::Followed
+                        } else {
+                            Code::Misread
+                        };
+                        Verdict::new(code)
+                            .fact("target", self.view.name(index))
+                            .fact("link", link)
+                            .fact("page", from)
+                            .seen([flight.begin])
+                    });
+                }
+                let (distance, depth) = (page.distance?, self.site.depth?);
+                let far = distance > depth && self.asks_for(LinkKind::TooDeep);
+                far.then(|| {
+                    Verdict::new(Code::TooDeep)
                         .fact("target", self.view.name(index))
-                        .fact("link", link)
-                        .fact("page", from)
+                        .fact("distance", distance)
+                        .fact("depth", depth)
                         .seen([flight.begin])
-                });
-            }
-            let (distance, depth) = (page.distance?, self.site.depth?);
-            let far = distance > depth && self.asks_for(LinkKind::TooDeep);
-            far.then(|| {
-                Verdict::new(Code::TooDeep)
-                    .fact("target", self.view.name(index))
-                    .fact("distance", distance)
-                    .fact("depth", depth)
-                    .seen([flight.begin])
+                })
             })
-        })
     }
 
     /// A page asked for again that links of these kinds lead to.
     fn repeated(&self) -> Option<Verdict> {
         let fetches = fetches(self.view);
-        let mut pages: Vec<_> = fetches.iter().filter(|(page, _)| self.site.pages[**page].trap.is_none()).collect();
+        let mut pages: Vec<_> = fetches
+            .iter()
+            .filter(|(page, _)| self.site.pages[**page].trap.is_none())
+            .collect();
         pages.sort_by_key(|(page, _)| **page);
         pages.into_iter().find_map(|(&page, flights)| {
             let ways = self.leads.get(&page).map(Vec::as_slice).unwrap_or_default();
-            let way = ways.iter().find(|way| way.1 != LinkKind::Plain && self.asks_for(way.1));
+            let way = ways
+                .iter()
+                .find(|way| way.1 != LinkKind::Plain && self.asks_for(way.1));
             let way = way.or_else(|| ways.first().filter(|_| self.kinds.is_empty()));
             let (count, &(from, ..)) = (times(Some(flights)), way?);
             (count > 1).then(|| {
@@ -182,17 +219,26 @@ impl Judge<'_, '_> {
         let mut missing = Vec::new();
         for page in self.known.missing() {
             let ways = self.leads.get(&page).map(Vec::as_slice).unwrap_or_default();
-            let open = |way: &&(usize, LinkKind, u32)| self.known.was_read(way.0) && self.known.reaches_over(way.0, way.2);
-            let plain = ways.iter().filter(open).find(|way| way.1 == LinkKind::Plain);
+            let open = |way: &&(usize, LinkKind, u32)| {
+                self.known.was_read(way.0) && self.known.reaches_over(way.0, way.2)
+            };
+            let plain = ways
+                .iter()
+                .filter(open)
+                .find(|way| way.1 == LinkKind::Plain);
             match plain.or_else(|| ways.iter().find(open)) {
-                Some(&(from, kind, _)) if self.asks_for(kind) => missing.push((page, Some((from, kind)))),
+                Some(&(from, kind, _)) if self.asks_for(kind) => {
+                    missing.push((page, Some((from, kind))))
+                }
                 // The start itself.
                 None if self.asks_for(LinkKind::Plain) => missing.push((page, None)),
                 _ => {}
             }
         }
         let &(page, way) = missing.first()?;
-        let due = (0..self.site.pages.len()).filter(|&page| self.site.is_due(page)).count();
+        let due = (0..self.site.pages.len())
+            .filter(|&page| self.site.is_due(page))
+            .count();
         let (link, from) = match way {
             Some((from, kind)) => (self.link(from, page, Some(kind)), self.view.name(from)),
             None => (String::new(), String::new()),
@@ -222,7 +268,8 @@ impl Judge<'_, '_> {
         if !self.was_tried() {
             return ended_early(self.view, self.site);
         }
-        let pages = (0..self.site.pages.len()).filter(|&page| self.site.is_due(page) && self.known.was_asked(page));
+        let pages = (0..self.site.pages.len())
+            .filter(|&page| self.site.is_due(page) && self.known.was_asked(page));
         Verdict::new(Code::Visited).fact("pages", pages.count())
     }
 
@@ -235,14 +282,20 @@ impl Judge<'_, '_> {
         let has = |kind: LinkKind| {
             let pages = self.site.pages.iter().enumerate();
             // Whole or not: pages with links are never cut.
-            pages.filter(|(page, _)| self.known.was_asked(*page)).any(|(_, page)| page.marks.iter().any(|mark| mark.kind == kind))
+            pages
+                .filter(|(page, _)| self.known.was_asked(*page))
+                .any(|(_, page)| page.marks.iter().any(|mark| mark.kind == kind))
         };
         self.kinds.iter().all(|&kind| has(kind))
     }
 
     /// Whether a page shows something that looks like a link to this trap.
     fn is_link(&self, trap: usize) -> bool {
-        self.site.pages.iter().any(|page| page.marks.iter().any(|mark| mark.to == u32::try_from(trap).ok()))
+        self.site.pages.iter().any(|page| {
+            page.marks
+                .iter()
+                .any(|mark| mark.to == u32::try_from(trap).ok())
+        })
     }
 
     /// What led into this trap, as it stands in a page, and the page.
@@ -250,7 +303,13 @@ impl Judge<'_, '_> {
         let to = u32::try_from(trap).ok();
         let marked = |exact: bool| {
             self.site.pages.iter().enumerate().find_map(|(from, page)| {
-                let mark = page.marks.iter().find(|mark| if exact { mark.to == to } else { mark.kind == kind })?;
+                let mark = page.marks.iter().find(|mark| {
+                    if exact {
+                        mark.to == to
+                    } else {
+                        mark.kind == kind
+                    }
+                })?;
                 Some((self.shown(&mark.text), self.view.name(from)))
             })
         };
@@ -261,15 +320,27 @@ impl Judge<'_, '_> {
     fn link(&self, from: usize, to: usize, kind: Option<LinkKind>) -> String {
         let number = u32::try_from(to).ok();
         let page = &self.site.pages[from];
-        match page.marks.iter().find(|mark| mark.to == number && Some(mark.kind) == kind) {
-            Some(mark) if page.form == Form::Redirect => format!("Location: {}", self.shown(&mark.text)),
+        match page
+            .marks
+            .iter()
+            .find(|mark| mark.to == number && Some(mark.kind) == kind)
+        {
+            Some(mark) if page.form == Form::Redirect => {
+                format!("Location: {}", self.shown(&mark.text))
+            }
             Some(mark) => self.shown(&mark.text),
-            None => format!("<a href=\"{}\">", self.view.item(to).map_or("", |item| item.path.as_str())),
+            None => format!(
+                "<a href=\"{}\">",
+                self.view.item(to).map_or("", |item| item.path.as_str())
+            ),
         }
     }
 
     fn shown(&self, text: &str) -> String {
-        let mut text = text.trim_start_matches("<p>").trim_end_matches("</p>").to_owned();
+        let mut text = text
+            .trim_start_matches("<p>")
+            .trim_end_matches("</p>")
+            .to_owned();
         for (number, name) in self.view.hosts.iter().enumerate() {
             text = text.replace(&format!("{{{number}}}"), name);
             text = text.replace(&format!("{{{number}^}}"), &name.to_ascii_uppercase());

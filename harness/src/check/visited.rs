@@ -35,33 +35,59 @@ pub fn prints_visits(view: &View) -> Verdict {
         }
     }
     let (mut right, mut missing, mut total) = (0usize, Vec::new(), 0usize);
-    let mut asked: Vec<_> = fetches(view).into_iter().filter(|(page, _)| site.pages[*page].trap.is_none()).collect();
+    let mut asked: Vec<_> = fetches(view)
+        .into_iter()
+        .filter(|(page, _)| site.pages[*page].trap.is_none())
+        .collect();
     asked.sort_by_key(|(page, _)| *page);
     for (page, flights) in asked {
-        let Some(item) = view.item(page) else { continue };
+        let Some(item) = view.item(page) else {
+            continue;
+        };
         total += 1;
         // Where the client itself gave up, or the run was cut, either is honest.
         let cut = flights.iter().any(|f| {
-            matches!(f.end.map(|e| e.how), None | Some(How::Abandoned | How::Answered { ending: Ending::Unfinished, .. }))
+            matches!(
+                f.end.map(|e| e.how),
+                None | Some(
+                    How::Abandoned
+                        | How::Answered {
+                            ending: Ending::Unfinished,
+                            ..
+                        }
+                )
+            )
         });
         let due = match &item.answer {
             _ if cut => None,
             Answer::Status(status) => Some(status.to_string()),
             // Without a length the end of the connection is the end of the answer.
             Answer::Truncated if item.framing == Framing::Close => None,
-            Answer::Truncated | Answer::Reset | Answer::ResetInside | Answer::Garbage => Some("ERROR".to_owned()),
+            Answer::Truncated | Answer::Reset | Answer::ResetInside | Answer::Garbage => {
+                Some("ERROR".to_owned())
+            }
             _ => None,
         };
         let said = lines.get(&page).map(Vec::as_slice).unwrap_or_default();
-        let wrong = said.iter().find(|(said, _)| due.as_ref().is_some_and(|due| !says(said, due)));
+        let wrong = said
+            .iter()
+            .find(|(said, _)| due.as_ref().is_some_and(|due| !says(said, due)));
         if let Some((said, line)) = wrong {
             let line: String = line.chars().take(200).collect();
             let due = due.unwrap_or_default();
-            let success = due == "ERROR" && said.split_whitespace().next().is_some_and(|w| w.parse::<u16>().is_ok());
+            let success = due == "ERROR"
+                && said
+                    .split_whitespace()
+                    .next()
+                    .is_some_and(|w| w.parse::<u16>().is_ok());
             return if success {
-                Verdict::new(Code::FalseSuccess).fact("line", line).fact("failure", "ERROR")
+                Verdict::new(Code::FalseSuccess)
+                    .fact("line", line)
+                    .fact("failure", "ERROR")
             } else {
-                Verdict::new(Code::Misprinted).fact("line", line).fact("expected", format!("URL {due}"))
+                Verdict::new(Code::Misprinted)
+                    .fact("line", line)
+                    .fact("expected", format!("URL {due}"))
             };
         }
         if said.is_empty() {
@@ -72,7 +98,9 @@ pub fn prints_visits(view: &View) -> Verdict {
     }
     match missing.first() {
         None => Verdict::new(Code::Printed).fact("lines", right),
-        Some(_) if view.stdout_dropped() > 0 => Verdict::new(Code::OutputCut).fact("bytes", view.stdout_dropped()),
+        Some(_) if view.stdout_dropped() > 0 => {
+            Verdict::new(Code::OutputCut).fact("bytes", view.stdout_dropped())
+        }
         Some(_) if !view.finished() || !view.complete => common::unfinished(view),
         Some(&first) => Verdict::new(Code::NotPrinted)
             .fact("missing", missing.len())

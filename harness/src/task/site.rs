@@ -40,7 +40,10 @@ pub struct Site {
 }
 
 fn short() -> Range {
-    Range { min: 200, max: 2 << 10 }
+    Range {
+        min: 200,
+        max: 2 << 10,
+    }
 }
 
 fn well() -> Answer {
@@ -67,7 +70,18 @@ pub enum Shape {
 /// Ways to write a link, and things that look like one. Pages that only such a link leads to tell
 /// how a program reads it.
 #[derive(
-    Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+    Debug,
+    Clone,
+    Copy,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum LinkKind {
@@ -171,7 +185,13 @@ impl Site {
     /// Hosts that serve it: the site itself, and if links lead out, another port and two other names.
     pub fn hosts(&self) -> u16 {
         let out = |kind: &LinkKind| {
-            matches!(kind, LinkKind::OtherHost | LinkKind::OtherPort | LinkKind::OtherName | LinkKind::RedirectOut)
+            matches!(
+                kind,
+                LinkKind::OtherHost
+                    | LinkKind::OtherPort
+                    | LinkKind::OtherName
+                    | LinkKind::RedirectOut
+            )
         };
         if self.links.iter().any(out) { 4 } else { 1 }
     }
@@ -183,7 +203,12 @@ mod tests {
 
     #[test]
     fn kinds_are_called_as_in_task_packs() {
-        for kind in [LinkKind::Plain, LinkKind::OtherTag, LinkKind::RedirectOut, LinkKind::TooDeep] {
+        for kind in [
+            LinkKind::Plain,
+            LinkKind::OtherTag,
+            LinkKind::RedirectOut,
+            LinkKind::TooDeep,
+        ] {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
         }
     }

@@ -3,10 +3,10 @@
 use super::{Form, HOME, Mark, OTHER_PORT, Page, START, SitePlan, marks};
 use crate::plan::Item;
 use crate::plan::seed::Dice;
+use crate::task::Params;
 use crate::task::amount::{Amount, AmountError};
 use crate::task::site::{LinkKind, Shape, Site};
 use crate::task::world::{Answer, Framing};
-use crate::task::Params;
 
 /// Most pages of a site's shape.
 const MOST_PAGES: u64 = 20_000;
@@ -17,14 +17,21 @@ const LONGEST_TEXT: u64 = 1 << 20;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SiteError {
     #[error("world.site.{field}: {source}")]
-    Amount { field: &'static str, source: AmountError },
+    Amount {
+        field: &'static str,
+        source: AmountError,
+    },
     #[error("world.site.pages is {0}; use 1 to {MOST_PAGES}")]
     Pages(u64),
-    #[error("world.site.shape: {shape} pages are too few for {needs}; raise `pages` or make the shape smaller")]
+    #[error(
+        "world.site.shape: {shape} pages are too few for {needs}; raise `pages` or make the shape smaller"
+    )]
     Shape { shape: u64, needs: &'static str },
     #[error("world.site.size goes up to {0} bytes; use at most {LONGEST_TEXT}")]
     Size(u64),
-    #[error("world.site.also: {0:?} is no answer of a page; use a status, reset, reset_inside, truncated or garbage")]
+    #[error(
+        "world.site.also: {0:?} is no answer of a page; use a status, reset, reset_inside, truncated or garbage"
+    )]
     Answer(Answer),
 }
 
@@ -33,7 +40,11 @@ pub enum SiteError {
 /// # Errors
 /// See [`SiteError`].
 pub fn plan(site: &Site, params: &Params, seed: u64) -> Result<(SitePlan, Vec<Item>), SiteError> {
-    let amount = |amount: &Amount, field| amount.value(params).map_err(|source| SiteError::Amount { field, source });
+    let amount = |amount: &Amount, field| {
+        amount
+            .value(params)
+            .map_err(|source| SiteError::Amount { field, source })
+    };
     let pages = amount(&site.pages, "pages")?;
     if !(1..=MOST_PAGES).contains(&pages) {
         return Err(SiteError::Pages(pages));
@@ -41,13 +52,21 @@ pub fn plan(site: &Site, params: &Params, seed: u64) -> Result<(SitePlan, Vec<It
     if site.size.max > LONGEST_TEXT {
         return Err(SiteError::Size(site.size.max));
     }
-    let depth = site.depth.as_ref().map(|depth| amount(depth, "depth")).transpose()?;
+    let depth = site
+        .depth
+        .as_ref()
+        .map(|depth| amount(depth, "depth"))
+        .transpose()?;
     let mut draft = Draft::new(site, seed);
     draft.page(site.start.clone());
     for also in &site.also {
         let fine = matches!(
             also.answer,
-            Answer::Status(200..600) | Answer::Reset | Answer::ResetInside | Answer::Truncated | Answer::Garbage
+            Answer::Status(200..600)
+                | Answer::Reset
+                | Answer::ResetInside
+                | Answer::Truncated
+                | Answer::Garbage
         );
         if !fine {
             return Err(SiteError::Answer(also.answer.clone()));
@@ -79,7 +98,12 @@ pub(super) struct Draft<'a> {
 
 impl<'a> Draft<'a> {
     fn new(site: &'a Site, seed: u64) -> Draft<'a> {
-        Draft { site, dice: Dice::new(seed, "site"), items: Vec::new(), pages: Vec::new() }
+        Draft {
+            site,
+            dice: Dice::new(seed, "site"),
+            items: Vec::new(),
+            pages: Vec::new(),
+        }
     }
 
     /// A name that nobody can guess.
@@ -88,7 +112,7 @@ impl<'a> Draft<'a> {
     }
 
     /// A page with an address of any shape.
-    fn page(&mut self, answer: Answer) -> usize {
+    pub(super) fn page(&mut self, answer: Answer) -> usize {
         let (index, shape, tag) = (self.items.len(), self.dice.below(4), self.tag());
         let path = match shape {
             _ if index == START => "/".to_owned(),
@@ -113,7 +137,15 @@ impl<'a> Draft<'a> {
     /// The same on another host: `OTHER_PORT`, 2 or 3.
     pub(super) fn trap_on(&mut self, host: u16, kind: LinkKind, path: &str) -> usize {
         debug_assert!(host <= OTHER_PORT + 2);
-        self.add(host, path, Answer::Status(200), Page { trap: Some(kind), ..Page::default() })
+        self.add(
+            host,
+            path,
+            Answer::Status(200),
+            Page {
+                trap: Some(kind),
+                ..Page::default()
+            },
+        )
     }
 
     fn add(&mut self, host: u16, path: &str, answer: Answer, page: Page) -> usize {
@@ -131,7 +163,15 @@ impl<'a> Draft<'a> {
         };
         // Within a body there must be an inside.
         let size = if promises { size.max(2) } else { size };
-        self.items.push(Item { host, path: path.to_owned(), answer, framing, size, body, listed: 0 });
+        self.items.push(Item {
+            host,
+            path: path.to_owned(),
+            answer,
+            framing,
+            size,
+            body,
+            listed: 0,
+        });
         self.pages.push(page);
         self.items.len() - 1
     }
@@ -146,8 +186,18 @@ impl<'a> Draft<'a> {
     }
 
     /// Anything else in a page.
-    pub(super) fn mark(&mut self, from: usize, kind: LinkKind, to: Option<usize>, text: impl Into<String>) {
-        self.pages[from].marks.push(Mark { kind, to: to.map(number), text: text.into() });
+    pub(super) fn mark(
+        &mut self,
+        from: usize,
+        kind: LinkKind,
+        to: Option<usize>,
+        text: impl Into<String>,
+    ) {
+        self.pages[from].marks.push(Mark {
+            kind,
+            to: to.map(number),
+            text: text.into(),
+        });
     }
 
     pub(super) fn form(&mut self, page: usize, form: Form) {
@@ -158,98 +208,10 @@ impl<'a> Draft<'a> {
         self.pages[page].base = Some(base);
     }
 
-    fn tree(&mut self, pages: u64, fan: u64) -> Result<(), SiteError> {
-        if fan == 0 {
-            return Err(SiteError::Shape { shape: pages, needs: "a tree without branches" });
-        }
-        let mut tree = vec![START];
-        for child in 1..pages {
-            let page = self.page(Answer::Status(200));
-            self.link(tree[((child - 1) / fan) as usize], page);
-            tree.push(page);
-        }
-        Ok(())
-    }
-
-    fn web(&mut self, pages: u64, fan: u64) -> Result<(), SiteError> {
-        if fan == 0 || pages < fan + 2 {
-            return Err(SiteError::Shape { shape: pages, needs: "the start, the pages around it and one behind them" });
-        }
-        let near: Vec<usize> = (0..fan).map(|_| self.page(Answer::Status(200))).collect();
-        let far: Vec<usize> = (0..pages - 1 - fan).map(|_| self.page(Answer::Status(200))).collect();
-        for &page in &near {
-            self.link(START, page);
-            for &to in near.iter().chain(&far) {
-                self.link(page, to);
-            }
-            self.link(page, START);
-            self.link(page, START);
-        }
-        for &page in &far {
-            for &to in [START].iter().chain(&near).chain([&page]) {
-                self.link(page, to);
-            }
-        }
-        Ok(())
-    }
-
-    fn list(&mut self, pages: u64, entries: u64) {
-        let mut left = pages - 1;
-        let mut at = START;
-        while left > 0 {
-            // Without entries it is a chain.
-            let next = (left > entries).then(|| self.page(Answer::Status(200)));
-            if let Some(next) = next {
-                self.link(at, next);
-                left -= 1;
-            }
-            for _ in 0..entries.min(left) {
-                let page = self.page(Answer::Status(200));
-                self.link(at, page);
-                left -= 1;
-            }
-            at = next.unwrap_or(at);
-        }
-    }
-
-    fn detour(&mut self, pages: u64, length: u64) -> Result<(), SiteError> {
-        // The start, the short cut, the page that both ways lead to, and two behind it.
-        let Some(mut leaves) = pages.checked_sub(length + 5).filter(|_| length > 1) else {
-            return Err(SiteError::Shape { shape: pages, needs: "a way of two pages or more, and five others" });
-        };
-        let short = self.page(Answer::Stuck);
-        self.link(START, short);
-        let mut way = START;
-        let each = leaves / (length + 1);
-        for _ in 0..length {
-            let next = self.page(Answer::Status(200));
-            self.link(way, next);
-            for _ in 0..each {
-                let leaf = self.page(Answer::Status(200));
-                self.link(way, leaf);
-                leaves -= 1;
-            }
-            way = next;
-        }
-        let goal = self.page(Answer::Status(200));
-        self.link(way, goal);
-        self.link(short, goal);
-        for _ in 0..leaves {
-            let leaf = self.page(Answer::Status(200));
-            self.link(way, leaf);
-        }
-        let mut last = goal;
-        for _ in 0..2 {
-            let path = format!("/{}/near.html", self.tag());
-            let next = self.page_at(&path, Answer::Status(200));
-            self.mark(last, LinkKind::Nearer, Some(next), format!("<p><a href=\"{path}\">near</a></p>"));
-            last = next;
-        }
-        Ok(())
-    }
-
     fn done(self, depth: Option<u64>) -> (SitePlan, Vec<Item>) {
-        let Draft { mut items, pages, .. } = self;
+        let Draft {
+            mut items, pages, ..
+        } = self;
         let depth = depth.map(|depth| u32::try_from(depth).unwrap_or(u32::MAX));
         let mut plan = SitePlan { depth, pages };
         let distances = plan.distances(&items);

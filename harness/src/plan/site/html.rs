@@ -22,7 +22,12 @@ pub fn render(site: &SitePlan, items: &[Item], index: usize, places: &[Place]) -
     let _ = writeln!(out, "</head>\n<body>\n<h1>Page {index}</h1>");
     for (number, &to) in page.links.iter().enumerate() {
         if let Some(target) = items.get(to as usize) {
-            let _ = writeln!(out, "<p>See <a href=\"{}\">number {}</a>.</p>", target.path, number + 1);
+            let _ = writeln!(
+                out,
+                "<p>See <a href=\"{}\">number {}</a>.</p>",
+                target.path,
+                number + 1
+            );
         }
     }
     for mark in &page.marks {
@@ -52,7 +57,9 @@ pub fn content_type(site: &SitePlan, index: usize) -> &'static str {
 
 /// Where a redirecting page leads.
 pub fn location(site: &SitePlan, index: usize, places: &[Place]) -> Option<String> {
-    let page = site.page(index).filter(|page| page.form == Form::Redirect)?;
+    let page = site
+        .page(index)
+        .filter(|page| page.form == Form::Redirect)?;
     page.marks.first().map(|mark| filled(&mark.text, places))
 }
 
@@ -70,14 +77,21 @@ fn filled(text: &str, places: &[Place]) -> String {
             None => (key, false),
         };
         let host = number.parse().unwrap_or(usize::from(HOME));
-        let Some(place) = places.get(host) else { continue };
+        let Some(place) = places.get(host) else {
+            continue;
+        };
         match key {
             "name" => out.push_str(&place.name),
             "alias" => {
                 let _ = write!(out, "{}:{}", alias(place), place.addr.port());
             }
             _ if capitals => {
-                let _ = write!(out, "{}:{}", place.name.to_ascii_uppercase(), place.addr.port());
+                let _ = write!(
+                    out,
+                    "{}:{}",
+                    place.name.to_ascii_uppercase(),
+                    place.addr.port()
+                );
             }
             _ => {
                 let _ = write!(out, "{}:{}", place.name, place.addr.port());
@@ -91,5 +105,9 @@ fn filled(text: &str, places: &[Place]) -> String {
 /// Another name for the same machine.
 fn alias(place: &Place) -> String {
     let literal = place.addr.ip().to_string();
-    if place.name == literal { "localhost".to_owned() } else { literal }
+    if place.name == literal {
+        "localhost".to_owned()
+    } else {
+        literal
+    }
 }

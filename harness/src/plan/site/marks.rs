@@ -5,11 +5,11 @@
 //! all readers of HTML and of URLs read alike is used here.
 
 use super::draft::Draft;
-use super::{Form, OTHER_PORT, START};
+use super::{Form, START};
 use crate::task::site::LinkKind;
 use crate::task::world::Answer;
 
-const OK: Answer = Answer::Status(200);
+pub(super) const OK: Answer = Answer::Status(200);
 
 /// Adds the pages of this kind.
 pub(super) fn add(draft: &mut Draft, kind: LinkKind) {
@@ -17,7 +17,13 @@ pub(super) fn add(draft: &mut Draft, kind: LinkKind) {
     let path = format!("{folder}/{}.html", kind.as_str());
     let page = draft.page_at(&path, OK);
     draft.link(START, page);
-    let mut holder = Holder { draft, kind, page, path, folder };
+    let mut holder = Holder {
+        draft,
+        kind,
+        page,
+        path,
+        folder,
+    };
     match kind {
         LinkKind::Plain => holder.plain(),
         LinkKind::Complete => holder.complete(),
@@ -49,19 +55,19 @@ pub(super) fn add(draft: &mut Draft, kind: LinkKind) {
     }
 }
 
-struct Holder<'d, 'a> {
-    draft: &'d mut Draft<'a>,
-    kind: LinkKind,
+pub(super) struct Holder<'d, 'a> {
+    pub(super) draft: &'d mut Draft<'a>,
+    pub(super) kind: LinkKind,
     /// The page that has the links.
-    page: usize,
-    path: String,
+    pub(super) page: usize,
+    pub(super) path: String,
     /// Its folder, without a slash at the end.
-    folder: String,
+    pub(super) folder: String,
 }
 
 impl Holder<'_, '_> {
     /// A path of the site that nothing else has.
-    fn fresh(&mut self) -> String {
+    pub(super) fn fresh(&mut self) -> String {
         format!("/{}/page.html", self.draft.tag())
     }
 
@@ -84,25 +90,27 @@ impl Holder<'_, '_> {
     }
 
     /// What a program asks for that misreads a link to a page.
-    fn misread(&mut self, path: &str) {
+    pub(super) fn misread(&mut self, path: &str) {
         self.draft.trap(self.kind, path);
     }
 
     /// An address that must not be asked for, and the markup with its path in the place of each `~`.
-    fn tempts(&mut self, markup: &str) {
+    pub(super) fn tempts(&mut self, markup: &str) {
         let path = self.fresh();
         let to = self.draft.trap(self.kind, &path);
-        self.draft.mark(self.page, self.kind, Some(to), markup.replace('~', &path));
+        self.draft
+            .mark(self.page, self.kind, Some(to), markup.replace('~', &path));
     }
 
-    fn tempts_on(&mut self, host: u16, markup: &str) {
+    pub(super) fn tempts_on(&mut self, host: u16, markup: &str) {
         let path = self.fresh();
         let to = self.draft.trap_on(host, self.kind, &path);
-        self.draft.mark(self.page, self.kind, Some(to), markup.replace('~', &path));
+        self.draft
+            .mark(self.page, self.kind, Some(to), markup.replace('~', &path));
     }
 
     /// An ordinary link after all that: what came before must not hide it.
-    fn after(&mut self) {
+    pub(super) fn after(&mut self) {
         self.leads("<p><a href=\"~\">and on</a></p>");
     }
 
@@ -117,7 +125,11 @@ impl Holder<'_, '_> {
 
     fn relative(&mut self) {
         let (folder, path) = (self.folder.clone(), self.path.clone());
-        for (href, name) in [("next.html", "next.html"), ("./here.html", "here.html"), ("more/of/it/", "more/of/it/")] {
+        for (href, name) in [
+            ("next.html", "next.html"),
+            ("./here.html", "here.html"),
+            ("more/of/it/", "more/of/it/"),
+        ] {
             self.href(&format!("{folder}/{name}"), href);
             // As if the page were a folder.
             self.misread(&format!("{path}/{name}"));
@@ -130,7 +142,10 @@ impl Holder<'_, '_> {
         let tag = self.draft.tag();
         self.href(&format!("{top}/above.html"), "../above.html");
         self.misread(&format!("{folder}/above.html"));
-        self.href(&format!("{top}/aside/{tag}.html"), &format!("../aside/{tag}.html"));
+        self.href(
+            &format!("{top}/aside/{tag}.html"),
+            &format!("../aside/{tag}.html"),
+        );
         self.misread(&format!("{folder}/aside/{tag}.html"));
         // There is nothing above the top.
         self.href(&format!("/{tag}.html"), &format!("../../../../{tag}.html"));
@@ -138,11 +153,20 @@ impl Holder<'_, '_> {
 
     fn dots(&mut self) {
         let tag = self.draft.tag();
-        self.href(&format!("/{tag}/one.html"), &format!("http://{{0}}/{tag}/deep/../one.html"));
+        self.href(
+            &format!("/{tag}/one.html"),
+            &format!("http://{{0}}/{tag}/deep/../one.html"),
+        );
         self.misread(&format!("/{tag}/deep/../one.html"));
-        self.href(&format!("/{tag}/two.html"), &format!("http://{{0}}/{tag}/./a/b/../../two.html"));
+        self.href(
+            &format!("/{tag}/two.html"),
+            &format!("http://{{0}}/{tag}/./a/b/../../two.html"),
+        );
         self.misread(&format!("/{tag}/./a/b/../../two.html"));
-        self.href(&format!("/{tag}/three.html"), &format!("/{tag}/x/../three.html"));
+        self.href(
+            &format!("/{tag}/three.html"),
+            &format!("/{tag}/x/../three.html"),
+        );
         self.misread(&format!("/{tag}/x/../three.html"));
     }
 
@@ -159,7 +183,8 @@ impl Holder<'_, '_> {
     fn fragment(&mut self) {
         let path = self.path.clone();
         for href in ["#top", "", &format!("{path}#part")] {
-            self.draft.mark(self.page, self.kind, Some(self.page), anchor(href));
+            self.draft
+                .mark(self.page, self.kind, Some(self.page), anchor(href));
         }
         for part in ["#top", "#part"] {
             self.misread(&format!("{path}{part}"));
@@ -168,7 +193,8 @@ impl Holder<'_, '_> {
         let leaf = self.href(&target, &format!("{target}#first"));
         // Only on the page itself: two links on one page would be found at the same moment, which is
         // another question.
-        self.draft.mark(leaf, self.kind, Some(leaf), anchor("#second"));
+        self.draft
+            .mark(leaf, self.kind, Some(leaf), anchor("#second"));
         for part in ["#first", "#second"] {
             self.misread(&format!("{target}{part}"));
         }
@@ -205,7 +231,10 @@ impl Holder<'_, '_> {
         ] {
             self.href(&format!("{path}{meant}"), &format!("{path}{written}"));
             // As it is written, up to what would be a fragment.
-            self.misread(&format!("{path}{}", written.split('#').next().unwrap_or(written)));
+            self.misread(&format!(
+                "{path}{}",
+                written.split('#').next().unwrap_or(written)
+            ));
         }
     }
 
@@ -218,7 +247,9 @@ impl Holder<'_, '_> {
         self.leads("<p><a href='~'>single quotes</a></p>");
         self.leads("<p><a href=~>no quotes</a></p>");
         self.leads("<P><A HREF=\"~\">capitals</A></P>");
-        self.leads("<p><a class=\"far away\" id=x href=\"~\" rel='nofollow'>other attributes</a></p>");
+        self.leads(
+            "<p><a class=\"far away\" id=x href=\"~\" rel='nofollow'>other attributes</a></p>",
+        );
         self.leads("<p><a title=\"a > b\" href=\"~\">a bracket in a value</a></p>");
         self.leads("<p><a href = \"~\">blanks</a></p>");
         self.leads("<p><a\n   class=\"long\"\n   href=\"~\"\n>several lines</a></p>");
@@ -236,74 +267,13 @@ impl Holder<'_, '_> {
     }
 
     fn nonsense(&mut self) {
-        for href in ["http://[", "http://{name}:port/x", "http://{name}:999999/x", "http://[:::1]/x"] {
+        for href in [
+            "http://[",
+            "http://{name}:port/x",
+            "http://{name}:999999/x",
+            "http://[:::1]/x",
+        ] {
             self.draft.mark(self.page, self.kind, None, anchor(href));
-        }
-        self.after();
-    }
-
-    fn comment(&mut self) {
-        self.tempts("<!-- <a href=\"~\">old</a> -->");
-        self.tempts("<!--\n  > not the end -\n  <p><a href='~'>older</a></p>\n-->");
-        self.after();
-    }
-
-    fn script(&mut self) {
-        self.tempts("<script>\nvar line = '<a href=\"~\">' + 'made</a>';\n</script>");
-        self.after();
-    }
-
-    fn style(&mut self) {
-        self.tempts("<style>\n/* <a href=\"~\">see</a> */\n</style>");
-        self.after();
-    }
-
-    fn text(&mut self) {
-        self.tempts("<pre>&lt;a href=\"~\"&gt;as text&lt;/a&gt;</pre>");
-        self.tempts("<p title='<a href=\"~\">'>in a value</p>");
-        self.tempts("<p data-href=\"~\">almost</p>");
-        self.tempts("<p>Also at http://{0}~ if you like.</p>");
-        self.after();
-    }
-
-    fn other_tag(&mut self) {
-        self.tempts("<link rel=\"stylesheet\" href=\"~\">");
-        self.tempts("<map name=\"m\"><area shape=\"default\" href=\"~\" alt=\"all\"></map>");
-        self.tempts("<img src=\"~\" alt=\"picture\">");
-        self.tempts("<form action=\"~\"><input name=\"q\"></form>");
-        self.tempts("<abbr href=\"~\">abbr</abbr>");
-        self.after();
-    }
-
-    fn other_host(&mut self) {
-        self.tempts_on(OTHER_PORT + 1, "<p><a href=\"http://{2}~\">another host</a></p>");
-        self.tempts_on(OTHER_PORT + 2, "<p><a href=\"//{3}~\">a third one</a></p>");
-        // All before the @ is a user's name.
-        self.tempts_on(OTHER_PORT + 1, "<p><a href=\"http://{0}@{2}~\">not what it seems</a></p>");
-        self.after();
-    }
-
-    fn other_port(&mut self) {
-        self.tempts_on(OTHER_PORT, "<p><a href=\"http://{1}~\">another port</a></p>");
-        self.tempts_on(OTHER_PORT, "<p><a href=\"//{1}~\">another port</a></p>");
-        self.after();
-    }
-
-    fn other_name(&mut self) {
-        self.tempts("<p><a href=\"http://{alias}~\">another name</a></p>");
-        self.after();
-    }
-
-    fn other_scheme(&mut self) {
-        let folder = self.folder.clone();
-        self.tempts("<p><a href=\"https://{0}~\">secure</a></p>");
-        self.tempts("<p><a href=\"ftp://{0}~\">files</a></p>");
-        for href in ["mailto:someone@{name}", "javascript:void(0)", "tel:+123456"] {
-            self.draft.mark(self.page, self.kind, None, anchor(href));
-        }
-        // Taken for a file's name.
-        for path in ["mailto:someone@alpha.test", "javascript:void(0)", "tel:+123456"] {
-            self.misread(&format!("{folder}/{path}"));
         }
         self.after();
     }
@@ -314,21 +284,31 @@ impl Holder<'_, '_> {
         let first = self.redirecting(301);
         self.draft.link(START, first);
         let to = self.draft.page_at(&goal, OK);
-        self.draft.mark(first, self.kind, Some(to), format!("http://{{0}}{goal}"));
+        self.draft
+            .mark(first, self.kind, Some(to), format!("http://{{0}}{goal}"));
         let second = self.redirecting(302);
         self.draft.link(to, second);
         self.draft.mark(second, self.kind, Some(to), goal);
         // A chain of them.
-        let (one, two, three) = (self.redirecting(307), self.redirecting(308), self.redirecting(303));
+        let (one, two, three) = (
+            self.redirecting(307),
+            self.redirecting(308),
+            self.redirecting(303),
+        );
         self.draft.link(START, one);
         let end = self.fresh();
         let last = self.draft.page_at(&end, OK);
         for (from, to) in [(one, two), (two, three), (three, last)] {
             let path = self.draft.path(to);
-            self.draft.mark(from, self.kind, Some(to), format!("http://{{0}}{path}"));
+            self.draft
+                .mark(from, self.kind, Some(to), format!("http://{{0}}{path}"));
         }
         // In circles.
-        let (here, there, alone) = (self.redirecting(302), self.redirecting(301), self.redirecting(302));
+        let (here, there, alone) = (
+            self.redirecting(302),
+            self.redirecting(301),
+            self.redirecting(302),
+        );
         for page in [here, alone] {
             self.draft.link(START, page);
         }
@@ -338,44 +318,14 @@ impl Holder<'_, '_> {
         }
     }
 
-    fn redirecting(&mut self, status: u16) -> usize {
+    pub(super) fn redirecting(&mut self, status: u16) -> usize {
         let path = format!("/{}/moved", self.draft.tag());
         let page = self.draft.page_at(&path, Answer::Status(status));
         self.draft.form(page, Form::Redirect);
         page
     }
-
-    fn redirect_out(&mut self) {
-        let page = self.redirecting(302);
-        self.draft.link(self.page, page);
-        self.page = page;
-        self.tempts_on(OTHER_PORT + 1, "http://{2}~");
-    }
-
-    fn error_page(&mut self) {
-        for status in [404, 410, 500, 503] {
-            let path = self.fresh();
-            let page = self.draft.page_at(&path, Answer::Status(status));
-            self.draft.link(self.page, page);
-            let tempting = Holder { page, folder: String::new(), path, kind: self.kind, draft: &mut *self.draft };
-            { tempting }.tempts("<p><a href=\"~\">home</a></p>");
-        }
-        self.after();
-    }
-
-    fn not_html(&mut self) {
-        for form in [Form::Text, Form::Picture] {
-            let path = self.fresh();
-            let page = self.draft.page_at(&path, OK);
-            self.draft.form(page, form);
-            self.draft.link(self.page, page);
-            let tempting = Holder { page, folder: String::new(), path, kind: self.kind, draft: &mut *self.draft };
-            { tempting }.tempts("<p><a href=\"~\">as text</a></p>");
-        }
-        self.after();
-    }
 }
 
-fn anchor(href: &str) -> String {
+pub(super) fn anchor(href: &str) -> String {
     format!("<p><a href=\"{href}\">link</a></p>")
 }

@@ -4,6 +4,8 @@
 mod draft;
 mod html;
 mod marks;
+mod shapes;
+mod traps;
 
 #[cfg(test)]
 mod reader;
@@ -98,7 +100,9 @@ impl SitePlan {
 
     /// Whether this page is to be visited.
     pub fn is_due(&self, index: usize) -> bool {
-        self.page(index).and_then(|p| p.distance).is_some_and(|d| self.within(d))
+        self.page(index)
+            .and_then(|p| p.distance)
+            .is_some_and(|d| self.within(d))
     }
 
     /// Whether pages at this distance are to be visited.
@@ -108,13 +112,22 @@ impl SitePlan {
 
     /// Where a page leads once its answer is read: pages with the kind of the link, and how much farther
     /// away these are. `answer` is the one of the page's item.
-    pub fn leads(&self, index: usize, answer: &Answer) -> impl Iterator<Item = (usize, LinkKind, u32)> {
+    pub fn leads(
+        &self,
+        index: usize,
+        answer: &Answer,
+    ) -> impl Iterator<Item = (usize, LinkKind, u32)> {
         let page = self.page(index).filter(|page| page.is_read(answer));
         let step = u32::from(page.is_some_and(|p| p.form == Form::Html));
         page.into_iter().flat_map(move |page| {
             let plain = page.links.iter().map(|&to| (to as usize, LinkKind::Plain));
-            let marked = page.marks.iter().filter_map(|mark| Some((mark.to? as usize, mark.kind)));
-            let all = plain.chain(marked).filter(|&(to, _)| self.page(to).is_some_and(|p| p.trap.is_none()));
+            let marked = page
+                .marks
+                .iter()
+                .filter_map(|mark| Some((mark.to? as usize, mark.kind)));
+            let all = plain
+                .chain(marked)
+                .filter(|&(to, _)| self.page(to).is_some_and(|p| p.trap.is_none()));
             all.map(move |(to, kind)| (to, kind, step))
         })
     }

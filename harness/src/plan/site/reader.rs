@@ -28,11 +28,16 @@ fn tags(html: &str) -> Vec<Tag> {
         } else if rest.starts_with(['!', '/', '?']) {
             rest = rest.find('>').map_or("", |end| &rest[end + 1..]);
         } else if rest.starts_with(|c: char| c.is_ascii_alphabetic()) {
-            let Some((tag, tail)) = open_tag(rest) else { break };
+            let Some((tag, tail)) = open_tag(rest) else {
+                break;
+            };
             rest = tail;
             if ["script", "style", "title"].contains(&tag.0.as_str()) {
                 let end = format!("</{}", tag.0);
-                rest = rest.to_ascii_lowercase().find(&end).map_or("", |at| &rest[at..]);
+                rest = rest
+                    .to_ascii_lowercase()
+                    .find(&end)
+                    .map_or("", |at| &rest[at..]);
             }
             found.push(tag);
         }
@@ -68,7 +73,10 @@ fn open_tag(text: &str) -> Option<(Tag, &str)> {
 }
 
 fn unescaped(value: &str) -> String {
-    value.replace("&#38;", "&").replace("&#x26;", "&").replace("&amp;", "&")
+    value
+        .replace("&#38;", "&")
+        .replace("&#x26;", "&")
+        .replace("&amp;", "&")
 }
 
 /// The address of a page: `http://host/path?query`, host in small letters. None if there is no such page.
@@ -76,9 +84,13 @@ pub fn join(base: &str, href: &str) -> Option<String> {
     let href = href.trim().split('#').next()?;
     let base = base.strip_prefix("http://")?;
     let (authority, path) = base.split_at(base.find('/').unwrap_or(base.len()));
-    let scheme = href.split_once(':').filter(|(s, _)| s.chars().all(|c| c.is_ascii_alphanumeric()) && !s.is_empty());
+    let scheme = href
+        .split_once(':')
+        .filter(|(s, _)| s.chars().all(|c| c.is_ascii_alphanumeric()) && !s.is_empty());
     let (authority, path) = match scheme {
-        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => split(rest.strip_prefix("//")?),
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => {
+            split(rest.strip_prefix("//")?)
+        }
         Some(_) => return None,
         None => match href.strip_prefix("//") {
             Some(rest) => split(rest),
@@ -87,14 +99,23 @@ pub fn join(base: &str, href: &str) -> Option<String> {
     };
     let host = authority.rsplit('@').next()?.to_ascii_lowercase();
     let (name, port) = host.rsplit_once(':')?;
-    port.parse::<u16>().ok().filter(|_| !name.contains(['[', ' ']))?;
+    port.parse::<u16>()
+        .ok()
+        .filter(|_| !name.contains(['[', ' ']))?;
     let (path, query) = path.split_at(path.find('?').unwrap_or(path.len()));
     Some(format!("http://{host}{}{query}", without_dots(path)))
 }
 
 fn split(rest: &str) -> (String, String) {
     let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-    (authority.to_owned(), if path.is_empty() { "/".to_owned() } else { path.to_owned() })
+    (
+        authority.to_owned(),
+        if path.is_empty() {
+            "/".to_owned()
+        } else {
+            path.to_owned()
+        },
+    )
 }
 
 fn merged(path: &str, href: &str) -> String {
@@ -103,7 +124,10 @@ fn merged(path: &str, href: &str) -> String {
         "" => path.to_owned(),
         _ if href.starts_with('/') => href.to_owned(),
         _ if href.starts_with('?') => format!("{bare}{href}"),
-        _ => format!("{}/{href}", bare.rsplit_once('/').map_or("", |(folder, _)| folder)),
+        _ => format!(
+            "{}/{href}",
+            bare.rsplit_once('/').map_or("", |(folder, _)| folder)
+        ),
     }
 }
 
