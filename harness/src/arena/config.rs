@@ -10,7 +10,7 @@ use super::toolchain::Toolchains;
 use super::user::User;
 use crate::evidence::Tier;
 
-/// What [`seal`](super::seal()) is to make of the arena process.
+/// What [`seal`](super::seal()) is to make of the arena process. Paths are absolute.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Config {
     pub tier: Tier,

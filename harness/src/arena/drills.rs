@@ -339,3 +339,25 @@ fn a_failed_start_leaves_nothing() {
         }
     }
 }
+
+#[test]
+fn compilers_of_the_host_work() {
+    let c = "int main(void) { return 42; }\n";
+    let rust = "fn main() { std::process::exit(42) }\n";
+    let builds = [
+        ("gcc -o prog prog.c && exec ./prog", "prog.c", c),
+        ("rustc -o prog prog.rs && exec ./prog", "prog.rs", rust),
+        ("cargo init -q --vcs none --name prog . && cargo build -q --offline && exec target/debug/prog", "prog.rs", rust),
+        ("go build -o prog prog.go && exec ./prog", "prog.go", "package main\nimport \"os\"\nfunc main() { os.Exit(42) }\n"),
+        ("javac P.java && exec java P", "P.java", "class P { public static void main(String[] a) { System.exit(42); } }\n"),
+    ];
+    for (script, file, text) in builds {
+        for drill in [shell(Tier::Full, script), shell(Tier::Full, script).ordinary(), shell(Tier::Reduced, script)] {
+            let outcome = drill.file(file, text, 0o644).run();
+            // 127: there is no such tool, or none where this user may go.
+            if outcome.status != Some(127) && outcome.status != Some(126) {
+                assert_status(&outcome, 42, Tier::Full);
+            }
+        }
+    }
+}

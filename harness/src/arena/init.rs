@@ -13,7 +13,7 @@ use super::{sys, wall};
 
 /// Life of init. `start` and all it points to was made before the fork.
 pub(super) fn run(start: &Start) -> ! {
-    sys::reset_signals(true);
+    sys::reset_signals();
     let _ = sys::prctl(libc::PR_SET_NAME, c"init".as_ptr() as u64);
     for &group in &start.groups {
         // "0" is whoever writes. Safety: a constant buffer.

@@ -133,7 +133,7 @@ fn namespace_trial() -> (i32, i32) {
         let (uid, gid) = (libc::geteuid(), libc::getegid());
         if uid == 0 {
             // As an arena does: what root may by itself says nothing about its runs' users.
-            if sys::become_user(65_533).is_err() {
+            if sys::become_user_with_namespaces(65_533).is_err() {
                 return (1, sys::errno());
             }
             let _ = sys::prctl(libc::PR_SET_DUMPABLE, 1);
@@ -164,7 +164,7 @@ fn namespace_trial() -> (i32, i32) {
         }
         let here = libc::open(c".".as_ptr(), libc::O_RDONLY | libc::O_DIRECTORY);
         let here = std::os::fd::BorrowedFd::borrow_raw(here);
-        if sys::mount_setattr(here, false, libc::MOUNT_ATTR_NODEV, 0).is_err() {
+        if sys::mount_setattr(here, false, libc::MOUNT_ATTR_NODEV).is_err() {
             return (4, sys::errno());
         }
         // The new process namespace is that of children only, and a /proc belongs to one of it.

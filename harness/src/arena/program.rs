@@ -81,7 +81,8 @@ pub(super) fn run(start: &Start) -> ! {
         fail(boot, Stage::Wall, raw(&error));
     }
     sys::close_range(boot + 1, RawFd::MAX);
-    sys::reset_signals(false);
+    // Their dispositions are the defaults since init began.
+    sys::restore_signals(0);
     if let Some(code) = &start.filter {
         match filter::install(code, start.listen) {
             Ok(None) => {}
@@ -130,7 +131,7 @@ fn credentials(start: &Start) -> io::Result<()> {
     if start.filter.is_some() {
         // Safety: plain numbers.
         unsafe { libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) };
-        drop_capabilities()?;
+        sys::set_capabilities(0)?;
         sys::prctl(libc::PR_SET_NO_NEW_PRIVS, 1)?;
     }
     if !start.sealed {
@@ -138,20 +139,6 @@ fn credentials(start: &Start) -> io::Result<()> {
         sys::die_with_parent()?;
     }
     Ok(())
-}
-
-fn drop_capabilities() -> io::Result<()> {
-    #[repr(C)]
-    struct Header {
-        version: u32,
-        pid: i32,
-    }
-    /// `_LINUX_CAPABILITY_VERSION_3`: two sets of 32 bits each.
-    const VERSION: u32 = 0x2008_0522;
-    let header = Header { version: VERSION, pid: 0 };
-    let none = [0u32; 6];
-    // Safety: structures as the kernel defines them.
-    sys::check(unsafe { libc::syscall(libc::SYS_capset, &raw const header, none.as_ptr()) }).map(drop)
 }
 
 /// Sends a record with a descriptor and lets go of the descriptor.

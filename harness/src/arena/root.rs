@@ -5,7 +5,7 @@ use std::io;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, FileType, Mode, OFlags};
 use rustix::mount::{
@@ -46,60 +46,87 @@ fn at(step: impl Into<String>) -> impl FnOnce(io::Error) -> RootError {
     move |source| RootError { step, source }
 }
 
-/// Builds the root in the mount namespace of this process and makes it the current folder. From the
-/// outside nothing of it can be seen.
-pub(super) fn build(config: &Config) -> Result<(), RootError> {
-    rustix::mount::mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)
-        .map_err(|e| at("making mounts private")(e.into()))?;
+/// Pieces of the host, taken as detached mounts: they can be set down in another namespace by a process
+/// that could not have entered the folders they come from.
+pub(super) struct Taken {
+    /// With their places, in the order in which they are set down.
+    shown: Vec<(PathBuf, OwnedFd)>,
+    /// Links of the host among the system's folders, with where they lead.
+    links: Vec<(PathBuf, PathBuf)>,
+    devices: Vec<(&'static str, OwnedFd)>,
+    work: OwnedFd,
+    input: Option<OwnedFd>,
+}
+
+/// Goes to the folder on which the root is going to be mounted. A current folder, unlike a path or a
+/// descriptor, is carried over into a new namespace and past closed folders.
+pub(super) fn approach(config: &Config) -> Result<(), RootError> {
     let place = config.dir.join("root");
     make_folder(&place).map_err(at(format!("making {}", place.display())))?;
-    // Taken before anything is mounted: the run's folder may lie on the way to them.
-    let work = take(&config.work, false, WRITABLE)?;
-    let input = config.input.as_deref().map(|path| take(path, true, READ_ONLY)).transpose()?;
+    std::env::set_current_dir(&place).map_err(at(format!("entering {}", place.display())))
+}
 
+/// Takes what the program will see. Needs the right to administer the mount namespace that this process
+/// is in: root takes before it becomes somebody else, others within their own namespace.
+pub(super) fn take(config: &Config) -> Result<Taken, RootError> {
+    let mut taken = Taken {
+        shown: Vec::new(),
+        links: Vec::new(),
+        devices: Vec::new(),
+        work: detach(&config.work, false, WRITABLE)?,
+        input: config.input.as_deref().map(|path| detach(path, true, READ_ONLY)).transpose()?,
+    };
+    for path in SYSTEM.iter().map(Path::new) {
+        match fs::symlink_metadata(path) {
+            Ok(meta) if meta.is_symlink() => {
+                let target = fs::read_link(path).map_err(at(format!("reading {}", path.display())))?;
+                taken.links.push((path.to_owned(), target));
+            }
+            Ok(_) => taken.shown.push((path.to_owned(), detach(path, true, READ_ONLY)?)),
+            Err(_) => {}
+        }
+    }
+    for path in &config.toolchains.shown {
+        match detach(path, true, READ_ONLY) {
+            Ok(tree) => taken.shown.push((path.clone(), tree)),
+            // Found for another user, or gone since: a program that needs it says so by itself.
+            Err(error) if error.is_absence() => {}
+            Err(error) => return Err(error),
+        }
+    }
+    for &name in DEVICES {
+        taken.devices.push((name, detach(&Path::new("/dev").join(name), false, DEVICE)?));
+    }
+    Ok(taken)
+}
+
+/// Builds the root on the current folder, in the mount namespace of this process, and makes it the
+/// current folder. From the outside nothing of it can be seen.
+pub(super) fn build(config: &Config, taken: Taken) -> Result<(), RootError> {
+    rustix::mount::mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)
+        .map_err(|e| at("making mounts private")(e.into()))?;
     let root = memory(16, "0755").map_err(at("making the root"))?;
-    set_down(&root, CWD, &place).map_err(at("mounting the root"))?;
+    let here = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+    rustix::mount::move_mount(&root, c"", CWD, c"", here).map_err(|e| at("mounting the root")(e.into()))?;
     rustix::process::fchdir(&root).map_err(|e| at("entering the root")(e.into()))?;
 
     folders(config)?;
-    system()?;
-    for path in &config.toolchains.shown {
-        match show(path) {
-            // Found for another user, or gone since: a program that needs it says so by itself.
-            Err(error) if error.is_absence() => {}
-            shown => shown?,
-        }
+    for (path, target) in &taken.links {
+        symlink(target, relative(path)).map_err(at(format!("linking {}", path.display())))?;
+    }
+    for (path, tree) in &taken.shown {
+        show(path, tree)?;
     }
     etc(config)?;
-    devices(config)?;
+    devices(config, &taken.devices)?;
     let tmp = memory(config.tmp_mib, "1777").map_err(at("making /tmp"))?;
     set_down(&tmp, CWD, Path::new("tmp")).map_err(at("mounting /tmp"))?;
     make_folder(Path::new("tmp/home")).map_err(at("making the home folder"))?;
-    if let Some(user) = config.user {
-        std::os::unix::fs::chown("tmp/home", Some(user.id), Some(user.id))
-            .map_err(at("giving the home folder to the program"))?;
+    set_down(&taken.work, CWD, Path::new("work")).map_err(at("mounting /work"))?;
+    if let Some(input) = &taken.input {
+        set_down(input, CWD, Path::new("in")).map_err(at("mounting /in"))?;
     }
-    set_down(&work, CWD, Path::new("work")).map_err(at("mounting /work"))?;
-    if let Some(input) = input {
-        set_down(&input, CWD, Path::new("in")).map_err(at("mounting /in"))?;
-    }
-    sys::mount_setattr(root.as_fd(), false, READ_ONLY, 0).map_err(at("making the root read-only"))
-}
-
-/// Binds the root, which is the current folder, onto itself. Mounts that came along from a more
-/// privileged namespace are locked in place and can't become a root; a new bind of them can.
-pub(super) fn unlock() -> Result<(), RootError> {
-    let flags = OpenTreeFlags::OPEN_TREE_CLONE
-        | OpenTreeFlags::OPEN_TREE_CLOEXEC
-        | OpenTreeFlags::AT_RECURSIVE
-        | OpenTreeFlags::AT_EMPTY_PATH;
-    let bind = || -> io::Result<()> {
-        let tree = rustix::mount::open_tree(CWD, c"", flags)?;
-        let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
-        rustix::mount::move_mount(&tree, c"", CWD, c"", flags)?;
-        Ok(rustix::process::fchdir(&tree)?)
-    };
-    bind().map_err(at("binding the root onto itself"))
+    sys::mount_setattr(root.as_fd(), false, READ_ONLY).map_err(at("making the root read-only"))
 }
 
 fn folders(config: &Config) -> Result<(), RootError> {
@@ -113,24 +140,8 @@ fn folders(config: &Config) -> Result<(), RootError> {
     symlink("../tmp", "var/tmp").map_err(at("linking /var/tmp"))
 }
 
-/// The system's folders; where one is a link on this host, the same link.
-fn system() -> Result<(), RootError> {
-    for path in SYSTEM.iter().map(Path::new) {
-        match fs::symlink_metadata(path) {
-            Ok(meta) if meta.is_symlink() => {
-                let target = fs::read_link(path).map_err(at(format!("reading {}", path.display())))?;
-                symlink(target, relative(path)).map_err(at(format!("linking {}", path.display())))?;
-            }
-            Ok(_) => show(path)?,
-            Err(_) => {}
-        }
-    }
-    Ok(())
-}
-
-/// Shows a folder or file of the host at its own place, read-only.
-fn show(path: &Path) -> Result<(), RootError> {
-    let tree = take(path, true, READ_ONLY)?;
+/// Shows a folder or file of the host at its own place.
+fn show(path: &Path, tree: &OwnedFd) -> Result<(), RootError> {
     let place = relative(path);
     let made = match is_folder(tree.as_fd()) {
         Ok(true) => fs::create_dir_all(place),
@@ -138,7 +149,7 @@ fn show(path: &Path) -> Result<(), RootError> {
         Err(error) => Err(error),
     };
     made.map_err(at(format!("making a place for {}", path.display())))?;
-    set_down(&tree, CWD, place).map_err(at(format!("showing {}", path.display())))
+    set_down(tree, CWD, place).map_err(at(format!("showing {}", path.display())))
 }
 
 /// Our own versions of the files that tell who and where we are, over the host's.
@@ -161,7 +172,7 @@ fn etc(config: &Config) -> Result<(), RootError> {
         fs::write(&own, text).map_err(at(format!("writing /etc/{name}")))?;
         // Absent, or a link that leads out of what is shown: nothing to cover, and nothing to read.
         if fs::symlink_metadata(&place).is_ok_and(|meta| meta.is_file()) {
-            let tree = take(&own, false, READ_ONLY)?;
+            let tree = detach(&own, false, READ_ONLY)?;
             set_down(&tree, CWD, &place).map_err(at(format!("covering /etc/{name}")))?;
         } else if name == "hosts" {
             let source = io::Error::new(io::ErrorKind::NotFound, "/etc/hosts is not a regular file");
@@ -175,12 +186,11 @@ fn host_line(name: &str, address: &IpAddr) -> String {
     format!("{address} {name}\n")
 }
 
-fn devices(config: &Config) -> Result<(), RootError> {
-    for name in DEVICES {
-        let (source, place) = (Path::new("/dev").join(name), Path::new("dev").join(name));
-        let tree = take(&source, false, DEVICE)?;
-        fs::write(&place, "").map_err(at(format!("making {}", source.display())))?;
-        set_down(&tree, CWD, &place).map_err(at(format!("showing {}", source.display())))?;
+fn devices(config: &Config, devices: &[(&str, OwnedFd)]) -> Result<(), RootError> {
+    for (name, tree) in devices {
+        let place = Path::new("dev").join(name);
+        fs::write(&place, "").map_err(at(format!("making /dev/{name}")))?;
+        set_down(tree, CWD, &place).map_err(at(format!("showing /dev/{name}")))?;
     }
     let links = [("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")];
     for (name, target) in links {
@@ -191,17 +201,17 @@ fn devices(config: &Config) -> Result<(), RootError> {
 }
 
 /// A detached copy of what is mounted at `path`, with these attributes added.
-fn take(path: &Path, recursive: bool, attributes: u64) -> Result<OwnedFd, RootError> {
+fn detach(path: &Path, recursive: bool, attributes: u64) -> Result<OwnedFd, RootError> {
     let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
     if recursive {
         flags |= OpenTreeFlags::AT_RECURSIVE;
     }
-    let take = || -> io::Result<OwnedFd> {
+    let detach = || -> io::Result<OwnedFd> {
         let tree = rustix::mount::open_tree(CWD, path, flags)?;
-        sys::mount_setattr(tree.as_fd(), recursive, attributes, 0)?;
+        sys::mount_setattr(tree.as_fd(), recursive, attributes)?;
         Ok(tree)
     };
-    take().map_err(at(format!("taking {}", path.display())))
+    detach().map_err(at(format!("taking {}", path.display())))
 }
 
 /// A detached memory file system. Its size is bounded; its pages count as the program's memory.

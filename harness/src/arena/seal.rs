@@ -78,20 +78,22 @@ pub fn seal(config: &Config) -> Result<Sealed, SealError> {
 
 fn full(config: &Config, work: OwnedFd, groups: Vec<OwnedFd>) -> Result<Sealed, SealError> {
     let user = config.user.map(|user| user.id);
-    if user.is_some() {
+    root::approach(config)?;
+    let taken = if user.is_some() {
         // While we may still go everywhere: toolchains can lie in folders that only root enters.
-        unshare(UnshareFlags::NEWNS)?;
-        root::build(config)?;
+        let taken = root::take(config)?;
         namespaces(user)?;
-        root::unlock()?;
+        taken
     } else {
         namespaces(None)?;
-        root::build(config)?;
-    }
+        root::take(config)?
+    };
+    root::build(config, taken)?;
     network().map_err(refused("bringing up the private loopback"))?;
     let facts = [
         ("root", "allow-list".to_owned()),
         ("network", "private loopback".to_owned()),
+        ("io_uring", "refused".to_owned()),
         ("user", if user.is_some() { "own" } else { "mapped" }.to_owned()),
     ];
     let read = [Path::new(".")];
@@ -141,6 +143,7 @@ fn lower(config: &Config, work: OwnedFd, groups: Vec<OwnedFd>, walled: bool) -> 
         write.extend(["/dev/null", "/dev/zero", "/dev/full", "/dev/shm"].map(Path::new));
         let (made, version) = walls(&read, &write)?;
         facilities.insert("landlock".to_owned(), version);
+        facilities.insert("io_uring".to_owned(), "refused".to_owned());
         wall = made;
     }
     // What init loses comes to us, so that nothing gets away.
@@ -154,7 +157,7 @@ fn lower(config: &Config, work: OwnedFd, groups: Vec<OwnedFd>, walled: bool) -> 
 /// Moves into the namespaces of the run; first becomes `user` where we may choose.
 fn namespaces(user: Option<u32>) -> Result<(), SealError> {
     if let Some(id) = user {
-        sys::become_user(id).map_err(refused("becoming the run's user"))?;
+        sys::become_user_with_namespaces(id).map_err(refused("becoming the run's user"))?;
         // Both were undone by the change; without the second our own /proc files belong to root.
         sys::die_with_parent().map_err(refused("being ended with the harness"))?;
         sys::prctl(libc::PR_SET_DUMPABLE, 1).map_err(refused("being readable to ourselves"))?;

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use super::look::{Look, Looker};
 use crate::evidence::Grade;
 
-/// What settling needs of its surroundings. The arena implements it over the real world; tests script it.
+/// What settling needs of its surroundings (one thread, so its futures need not be `Send`). The arena implements it over the real world; tests script it.
+#[allow(async_fn_in_trait)]
 pub trait Scene {
     /// Resolves when the runtime has nothing runnable.
     async fn drain(&self);

@@ -39,9 +39,10 @@ pub(super) unsafe fn clone(flags: u64) -> io::Result<Option<(libc::pid_t, OwnedF
     }
 }
 
-/// Sets attributes on a mount and, if `recursive`, on all beneath it (Linux 5.12).
-pub(super) fn mount_setattr(mount: BorrowedFd, recursive: bool, set: u64, clear: u64) -> io::Result<()> {
-    let attr = libc::mount_attr { attr_set: set, attr_clr: clear, propagation: 0, userns_fd: 0 };
+/// Sets attributes on a mount and, if `recursive`, on all beneath it, and cuts it off from what is mounted
+/// or unmounted where it came from (Linux 5.12).
+pub(super) fn mount_setattr(mount: BorrowedFd, recursive: bool, set: u64) -> io::Result<()> {
+    let attr = libc::mount_attr { attr_set: set, attr_clr: 0, propagation: libc::MS_PRIVATE, userns_fd: 0 };
     let flags = libc::AT_EMPTY_PATH | if recursive { libc::AT_RECURSIVE } else { 0 };
     // Safety: the path is a C string and `attr` is valid for the call.
     let ret = unsafe {
@@ -80,6 +81,34 @@ pub(super) fn become_user(id: u32) -> io::Result<()> {
     Ok(())
 }
 
+/// As [`become_user`], but still able to make namespaces: hosts that forbid those to ordinary users
+/// (AppArmor's and Debian's switches) leave them to holders of this one capability. Moving into a new
+/// user namespace takes it away for good.
+pub(super) fn become_user_with_namespaces(id: u32) -> io::Result<()> {
+    /// `CAP_SYS_ADMIN`.
+    const ADMINISTRATION: u32 = 1 << 21;
+    prctl(libc::PR_SET_KEEPCAPS, 1)?;
+    become_user(id)?;
+    // A container may have kept it from us: then we are as an ordinary user.
+    let _ = set_capabilities(ADMINISTRATION);
+    prctl(libc::PR_SET_KEEPCAPS, 0)
+}
+
+/// Sets the effective and the permitted capabilities to those of `low`, and clears the inheritable.
+pub(super) fn set_capabilities(low: u32) -> io::Result<()> {
+    #[repr(C)]
+    struct Header {
+        version: u32,
+        pid: i32,
+    }
+    /// `_LINUX_CAPABILITY_VERSION_3`: two times effective, permitted, inheritable, of 32 bits each.
+    const VERSION: u32 = 0x2008_0522;
+    let header = Header { version: VERSION, pid: 0 };
+    let sets = [low, low, 0, 0, 0, 0];
+    // Safety: structures as the kernel defines them.
+    check(unsafe { libc::syscall(libc::SYS_capset, &raw const header, sets.as_ptr()) }).map(drop)
+}
+
 /// Writes all of `text` to an existing file without allocating; a short write is an error.
 pub(super) fn write_file(path: &CStr, text: &[u8]) -> io::Result<()> {
     // Safety: a C string, and a buffer with its length.
@@ -102,8 +131,8 @@ pub(super) fn close_range(first: RawFd, last: RawFd) {
     }
 }
 
-/// All signals to their default, none blocked or all blocked.
-pub(super) fn reset_signals(block: bool) {
+/// All signals to their default, and all of them blocked.
+pub(super) fn reset_signals() {
     // Handler, flags, restorer and mask as the kernel takes them; all zero is the default. The C library
     // would refuse the signals that it keeps for itself, but those can be inherited as ignored too.
     let default = [0u64; 4];
@@ -112,9 +141,8 @@ pub(super) fn reset_signals(block: bool) {
         for signal in 1..=64 {
             libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), 0usize, 8usize);
         }
-        let mask: u64 = if block { !0 } else { 0 };
-        libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &raw const mask, 0usize, 8usize);
     }
+    block_signals();
 }
 
 /// Blocks all signals for the calling thread; the mask before is given back to [`restore_signals`].

@@ -60,7 +60,7 @@ pub fn ending(view: &View) -> String {
     match &view.finish {
         Finish::Exit { status, .. } => format!("status {status}"),
         Finish::Signal { signal, .. } => signal_name(*signal),
-        Finish::Hang { .. } | Finish::Quiet { .. } => "hang".to_owned(),
+        Finish::Hang { .. } | Finish::Endless { .. } | Finish::Quiet { .. } => "hang".to_owned(),
         Finish::GaveUp { why, .. } => why.clone(),
         Finish::Unknown => "?".to_owned(),
     }

@@ -29,13 +29,11 @@ pub fn exits(view: &View, wanted: Status) -> Verdict {
                 .fact("status", status)
                 .seen([n]),
         },
-        Finish::Hang { n } => match view.struck("requests") {
-            Some(count) => Verdict::new(Code::Endless)
-                .fact("requests", count.max(view.flights.len() as u64))
-                .fact("total", view.plan().items.len())
-                .seen([n]),
-            None => hang(view, n),
-        },
+        Finish::Hang { n } => hang(view, n),
+        Finish::Endless { n } => Verdict::new(Code::Endless)
+            .fact("requests", view.flights.len())
+            .fact("total", view.plan().items.len())
+            .seen([n]),
         Finish::Quiet { .. } | Finish::GaveUp { .. } | Finish::Unknown => unfinished(view),
     }
 }
@@ -53,7 +51,7 @@ fn hang(view: &View, n: u64) -> Verdict {
 /// Bad arguments: a message on standard error that is more than a runtime's trace, and a failure.
 pub fn refuses_arguments(view: &View) -> Verdict {
     match view.finish {
-        Finish::Hang { n } => Verdict::new(Code::ArgumentsHang).seen([n]),
+        Finish::Hang { n } | Finish::Endless { n } => Verdict::new(Code::ArgumentsHang).seen([n]),
         Finish::Signal { n, signal } => Verdict::new(Code::ArgumentsCrash)
             .fact("signal", signal_name(signal))
             .seen([n]),

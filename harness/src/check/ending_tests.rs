@@ -82,13 +82,14 @@ fn what_could_not_be_started_is_not_judged() {
 }
 
 #[test]
-fn asking_without_end_is_told_apart_from_a_hang() {
-    let verdict = check(
-        &story().event(limit("requests", 2000)).gave_up(true),
-        ZERO,
-        "ending.endless",
-    );
-    assert_eq!(verdict.facts["requests"], 2000u32.into());
+fn asking_without_end_is_told_apart_from_a_hang_and_from_a_slow_host() {
+    let struck = story().event(limit("requests", 2000)).gave_up(true);
+    check(&struck, ZERO, "ending.endless");
+    let again = |times: u32| (0..times).fold(story(), |s, _| s.ask([0]).release([0]));
+    let verdict = check(&again(30).gave_up(false), ZERO, "ending.endless");
+    assert_eq!(verdict.facts["requests"], 30u32.into());
+    check(&again(3).gave_up(false), ZERO, "evidence.gave_up");
+    check(&again(30).exit(0), ZERO, "ending.right");
 }
 
 #[test]

@@ -5,7 +5,12 @@ use std::collections::HashMap;
 use super::known::Known;
 use super::view::{Finish, Flight, FlightEnd, How, Moment, Sockets, View};
 use crate::evidence::{Bytes, Event, Header, Record, Settled, StepOutcome, Stream};
+use crate::plan::Item;
 use crate::task::script::Step;
+use crate::task::world::Answer;
+
+/// Repetitions of one entry's request beyond which a program that doesn't end never will.
+const MOST_REPEATS: u32 = 20;
 
 /// The state of one pass over the events.
 pub(super) struct Reading<'a> {
@@ -175,7 +180,35 @@ impl<'a> Reading<'a> {
         if let Some(finish) = self.gave_up.take() {
             self.view.finish = finish;
         }
+        if let Finish::GaveUp { n, .. } | Finish::Hang { n } = self.view.finish
+            && (self.view.struck("requests").is_some() || self.repeats())
+        {
+            self.view.finish = Finish::Endless { n };
+        }
         self.view
+    }
+
+    /// One entry was asked for so often, and answered each time, that the program would go on for
+    /// ever: no clock is needed to say so.
+    fn repeats(&self) -> bool {
+        let items = &self.view.header.plan.items;
+        let mut answered = vec![0u32; items.len()];
+        for flight in &self.view.flights {
+            let given = flight.end.is_some_and(|e| e.how != How::Abandoned);
+            if let Some(times) = flight
+                .item
+                .filter(|_| given)
+                .and_then(|i| answered.get_mut(i))
+            {
+                *times += 1;
+            }
+        }
+        // Whoever follows a loop of redirects asks for the same address some dozens of times.
+        let honest = |item: &Item| item.answer == Answer::RedirectLoop;
+        items
+            .iter()
+            .zip(answered)
+            .any(|(item, times)| !honest(item) && times > item.listed + MOST_REPEATS)
     }
 
     fn connected(&mut self, conn: u64, host: usize) {

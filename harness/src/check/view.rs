@@ -136,7 +136,11 @@ pub enum Finish {
     Hang {
         n: u64,
     },
-    /// The same, but as far as time alone can tell.
+    /// It asks for the same again and again, whatever it is given.
+    Endless {
+        n: u64,
+    },
+    /// It stood still, but as far as time alone can tell.
     Quiet {
         n: u64,
     },
@@ -220,7 +224,7 @@ impl<'a> View<'a> {
     pub fn finished(&self) -> bool {
         match self.finish {
             Finish::Exit { .. } | Finish::Signal { .. } => true,
-            Finish::Hang { .. } => self.complete,
+            Finish::Hang { .. } | Finish::Endless { .. } => self.complete,
             Finish::Quiet { .. } | Finish::GaveUp { .. } | Finish::Unknown => false,
         }
     }
@@ -232,6 +236,7 @@ impl<'a> View<'a> {
             | Finish::Signal { n, .. }
             | Finish::Hang { n }
             | Finish::Quiet { n, .. }
+            | Finish::Endless { n, .. }
             | Finish::GaveUp { n, .. } => Some(n),
             Finish::Unknown => None,
         }

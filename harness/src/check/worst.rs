@@ -75,3 +75,105 @@ fn deny_gifts(task: &Task, runs: &[Judged], findings: &mut [Finding]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::story::{Story, check, pages, script};
+
+    const TASK: &str = r#"
+schema: 1
+task: t
+title: { en: T }
+teaches: { en: T }
+kind: client
+run: [t]
+scenarios:
+  - scenario: work
+    title: { en: W }
+    world: { origin: { pages: 3 } }
+    script: [open, exit]
+    checks:
+      - { check: once, title: { en: O }, rule: { each_once: {} }, points: 5 }
+  - scenario: arguments
+    title: { en: A }
+    script: [open, exit]
+    checks:
+      - { check: refuses, title: { en: R }, rule: { refuses_arguments: {} }, points: 5 }
+"#;
+
+    fn task() -> Task {
+        serde_yaml::from_str(TASK).unwrap()
+    }
+
+    fn judged(scenario: &str, run: &str, active: bool, verdict: Verdict) -> Judged {
+        let check = if scenario == "work" {
+            "once"
+        } else {
+            "refuses"
+        };
+        Judged {
+            scenario: scenario.into(),
+            run: run.into(),
+            with: Params::new(),
+            verdicts: vec![(check.into(), verdict)],
+            active,
+        }
+    }
+
+    fn codes(runs: &[Judged]) -> Vec<(String, String)> {
+        findings(&task(), runs)
+            .into_iter()
+            .map(|f| (f.verdict.code, f.run))
+            .collect()
+    }
+
+    fn pair(code: &str, run: &str) -> (String, String) {
+        (code.to_owned(), run.to_owned())
+    }
+
+    #[test]
+    fn the_worst_run_counts_and_the_first_of_equals() {
+        let runs = [
+            judged("work", "work-1", true, Verdict::new(Code::Once)),
+            judged("work", "work-2", true, Verdict::new(Code::Missing)),
+            judged("work", "work-3", true, Verdict::new(Code::TooOften)),
+            judged("work", "work-4", true, Verdict::new(Code::Partial)),
+        ];
+        assert_eq!(codes(&runs), [pair("coverage.missing", "work-2")]);
+    }
+
+    #[test]
+    fn doing_nothing_at_all_earns_no_points_for_refusing_arguments() {
+        let refused = || {
+            judged(
+                "arguments",
+                "arguments-1",
+                false,
+                Verdict::new(Code::Refused).fact("status", 1),
+            )
+        };
+        let nothing = judged("work", "work-1", false, Verdict::new(Code::NothingDone));
+        assert_eq!(codes(&[nothing, refused()])[1].0, "nothing.done");
+        // Asked for alone, or beside work that was done, it stands.
+        assert_eq!(codes(&[refused()])[0].0, "arguments.refused");
+        let done = judged("work", "work-1", true, Verdict::new(Code::Once));
+        assert_eq!(codes(&[done, refused()])[1].0, "arguments.refused");
+        // Nor is it taken away where the harness is to blame.
+        let fault = judged("work", "work-1", false, Verdict::new(Code::Fault));
+        assert_eq!(codes(&[fault, refused()])[1].0, "arguments.refused");
+    }
+
+    #[test]
+    fn a_check_with_several_sides_shows_the_worst() {
+        let both = "{ all: [{ each_once: {} }, { exits: { status: zero } }] }";
+        let fetched = |n: u32| {
+            let story = Story::new(3, pages(3), script("[open, exit]")).reached(0);
+            (0..n).fold(story, |s, i| s.ask([i]).release([i]))
+        };
+        check(&fetched(3).exit(0), both, "coverage.once");
+        check(&fetched(3).exit(1), both, "ending.status");
+        check(&fetched(2).exit(1), both, "coverage.missing");
+        check(&fetched(3).gave_up(false), both, "evidence.gave_up");
+    }
+}

@@ -33,11 +33,20 @@ pub fn doctor(args: &Doctor) -> Result<Exit, Failure> {
 
 fn render(host: &Host) -> String {
     let mut text = String::new();
-    let widest = host.facts.iter().map(|fact| fact.name.len()).max().unwrap_or(0);
+    let widest = host
+        .facts
+        .iter()
+        .map(|fact| fact.name.len())
+        .max()
+        .unwrap_or(0);
     for fact in &host.facts {
         let (sign, style) = if fact.ok { ("✓", GOOD) } else { ("✗", BAD) };
         // Writing to a string can't fail.
-        let _ = writeln!(text, "{style}{sign}{style:#} {STRONG}{:widest$}{STRONG:#}  {}", fact.name, fact.value);
+        let _ = writeln!(
+            text,
+            "{style}{sign}{style:#} {STRONG}{:widest$}{STRONG:#}  {}",
+            fact.name, fact.value
+        );
         if !fact.ok {
             let _ = writeln!(text, "  {:widest$}  for: {}", "", fact.why);
             if !fact.mend.is_empty() {
@@ -46,14 +55,20 @@ fn render(host: &Host) -> String {
         }
     }
     let tier = tier_name(host.best_tier);
-    let _ = writeln!(text, "\n{STRONG}tier {tier}{STRONG:#}: {}", means(host.best_tier));
+    let _ = writeln!(
+        text,
+        "\n{STRONG}tier {tier}{STRONG:#}: {}",
+        means(host.best_tier)
+    );
     text
 }
 
 fn means(tier: Tier) -> &'static str {
     match tier {
         Tier::Full => "every run has namespaces of its own; all checks can be decided",
-        Tier::Reduced => "no namespaces: runs are kept apart by the syscall filter, Landlock and limits, on free ports",
+        Tier::Reduced => {
+            "no namespaces: runs are kept apart by the syscall filter, Landlock and limits, on free ports"
+        }
         Tier::Portable => "settling is timed: what hangs on it stays undecided",
     }
 }
@@ -72,10 +87,16 @@ mod tests {
             why: "holding calls".into(),
             mend: "sudo it".into(),
         };
-        let host = Host { facts: vec![fact("kernel", true), fact("notify", false)], best_tier: Tier::Reduced };
+        let host = Host {
+            facts: vec![fact("kernel", true), fact("notify", false)],
+            best_tier: Tier::Reduced,
+        };
         let text = anstream::adapter::strip_str(&render(&host)).to_string();
         assert!(text.starts_with("✓ kernel  v\n✗ notify  v\n"), "{text}");
-        assert!(text.contains("for: holding calls\n") && text.contains("how: sudo it\n"), "{text}");
+        assert!(
+            text.contains("for: holding calls\n") && text.contains("how: sudo it\n"),
+            "{text}"
+        );
         assert!(text.contains("tier reduced: "), "{text}");
     }
 }

@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use crate::check::Outcome;
+use crate::check::{Code, Outcome};
 use crate::grade::OnlyError;
-use crate::report::Report;
+use crate::report::{Report, ReportFinding};
 use crate::store::StoreError;
 use crate::task::PackError;
 
@@ -17,7 +17,7 @@ pub enum Exit {
     Lost,
     /// Wrong usage, or a task pack that is wrong.
     Usage,
-    /// The submission can't be found or built.
+    /// The submission can't be found, built or started.
     Submission,
     /// Graded: nothing was lost, but some checks could not be decided.
     Inconclusive,
@@ -60,7 +60,7 @@ impl Exit {
             Exit::Passed => "graded and passed, or done",
             Exit::Lost => "graded, points were lost (verify: a pack isn't proven)",
             Exit::Usage => "wrong usage, or a wrong task pack",
-            Exit::Submission => "the submission can't be found or built",
+            Exit::Submission => "the submission can't be found, built or started",
             Exit::Inconclusive => "graded, nothing lost, but some checks could not be decided",
             Exit::Fault => "the harness or the host failed: nobody's points are lost",
             Exit::Interrupted => "ended by Ctrl-C",
@@ -72,12 +72,18 @@ impl Exit {
     pub fn of(report: &Report) -> Exit {
         match report.outcome {
             _ if report.build.as_ref().is_some_and(|build| !build.ok) => Exit::Submission,
+            Outcome::Inconclusive if report.findings.iter().any(not_started) => Exit::Submission,
             Outcome::Pass => Exit::Passed,
             Outcome::Fail => Exit::Lost,
             Outcome::Inconclusive => Exit::Inconclusive,
             Outcome::HarnessFault => Exit::Fault,
         }
     }
+}
+
+/// There was nothing that could be started: as little to judge as after a build that failed.
+fn not_started(finding: &ReportFinding) -> bool {
+    finding.code == Code::NotStarted.as_str()
 }
 
 impl From<Exit> for ExitCode {

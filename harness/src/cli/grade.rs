@@ -11,7 +11,9 @@ use super::progress::Progress;
 use super::{language, out, packs, signals};
 use crate::arena::handle::Cancel;
 use crate::evidence::Tier;
-use crate::grade::{self, Arenas, Graded, Ground, Order, Ours, PrepareError, Source, Submission, Watch, Wishes};
+use crate::grade::{
+    self, Arenas, Graded, Ground, Order, Ours, PrepareError, Source, Submission, Watch, Wishes,
+};
 use crate::report::Build;
 use crate::task::{Library, Pack};
 
@@ -36,9 +38,14 @@ pub fn grade(library: &Library, args: &Grade) -> Result<Exit, Failure> {
     };
     let progress = (!args.quiet).then(Progress::default);
     if progress.is_some() {
-        arenas.notes().iter().for_each(|note| out::tell(&format!("note: {note}")));
+        arenas
+            .notes()
+            .iter()
+            .for_each(|note| out::tell(&format!("note: {note}")));
     }
-    let watch: &dyn Watch = progress.as_ref().map_or(&() as &dyn Watch, |progress| progress);
+    let watch: &dyn Watch = progress
+        .as_ref()
+        .map_or(&() as &dyn Watch, |progress| progress);
     let graded = grade::grade(&order, &arenas, watch);
     if let Some(progress) = &progress {
         progress.clear();
@@ -75,23 +82,30 @@ fn prepare(
     order: &mut Order,
     cancel: Arc<Cancel>,
 ) -> Result<Arenas, Refusal> {
-    let ours: Ours = source.find(&order.pack.task.task).map_err(|error| Refusal::Submission(error.to_string()))?;
+    let ours: Ours = source
+        .find(&order.pack.task.task)
+        .map_err(|error| Refusal::Submission(error.to_string()))?;
     order.submission = ours.submission.clone();
     if args.results.is_none() {
         order.results = default_results(&order.pack, &order.submission.name);
         ignore_results();
     }
-    let ground = Ground::find(args.tier.map(Tier::from), args.require_tier.map(Tier::from)).map_err(|error| {
-        order.tier = error.best;
-        Refusal::Host(error.to_string())
-    })?;
+    let ground = Ground::find(args.tier.map(Tier::from), args.require_tier.map(Tier::from))
+        .map_err(|error| {
+            order.tier = error.best;
+            Refusal::Host(error.to_string())
+        })?;
     order.tier = ground.tier;
     order.host = ground.facts.clone();
     let mut hidden = vec![order.results.clone(), PathBuf::from(RESULTS)];
     if let Library::Folder(folder) = library {
         hidden.push(folder.clone());
     }
-    let wishes = Wishes { expose: args.expose.clone(), hidden, keep: args.keep };
+    let wishes = Wishes {
+        expose: args.expose.clone(),
+        hidden,
+        keep: args.keep,
+    };
     Arenas::new(&ground, &ours, wishes, cancel).map_err(|error| match error {
         PrepareError::Submission(error) => Refusal::Submission(error.to_string()),
         error => Refusal::Host(error.to_string()),
@@ -102,10 +116,22 @@ fn prepare(
 fn refuse(args: &Grade, wanted: &Wanted, order: &Order, refusal: Refusal) -> Result<Exit, Failure> {
     let (exit, message, report) = match refusal {
         Refusal::Submission(message) => {
-            let build = Build { command: Vec::new(), ok: false, output: message.clone() };
-            (Exit::Submission, message, grade::not_begun(order, Some(build), None))
+            let build = Build {
+                command: Vec::new(),
+                ok: false,
+                output: message.clone(),
+            };
+            (
+                Exit::Submission,
+                message,
+                grade::not_begun(order, Some(build), None),
+            )
         }
-        Refusal::Host(message) => (Exit::Fault, message.clone(), grade::not_begun(order, None, Some(message))),
+        Refusal::Host(message) => (
+            Exit::Fault,
+            message.clone(),
+            grade::not_begun(order, None, Some(message)),
+        ),
     };
     if args.outputs.format.is_empty() && args.outputs.out.is_empty() {
         return Err(Failure::new(exit, message));
@@ -118,12 +144,22 @@ fn refuse(args: &Grade, wanted: &Wanted, order: &Order, refusal: Refusal) -> Res
 fn epilogue(order: &Order, graded: &Graded, arenas: &Arenas) {
     let results = order.results.display();
     if graded.interrupted {
-        let done = graded.report.runs.iter().filter(|run| run.ending != grade::NOT_RUN).count();
+        let done = graded
+            .report
+            .runs
+            .iter()
+            .filter(|run| run.ending != grade::NOT_RUN)
+            .count();
         let all = graded.report.runs.len();
-        out::tell(&format!("interrupted after {done} of {all} runs; everything that was started has been ended"));
+        out::tell(&format!(
+            "interrupted after {done} of {all} runs; everything that was started has been ended"
+        ));
     }
     if graded.store.is_none() {
-        out::tell(&format!("evidence and report are kept in {results} (seed {})", order.seed));
+        out::tell(&format!(
+            "evidence and report are kept in {results} (seed {})",
+            order.seed
+        ));
     }
     if let Some(folder) = arenas.kept() {
         out::tell(&format!("working folders are kept in {}", folder.display()));
@@ -134,9 +170,17 @@ fn epilogue(order: &Order, graded: &Graded, arenas: &Arenas) {
 fn order(args: &Grade, pack: Pack, source: &Source) -> Order {
     let name = source.name();
     Order {
-        results: args.results.clone().unwrap_or_else(|| default_results(&pack, &name)),
+        results: args
+            .results
+            .clone()
+            .unwrap_or_else(|| default_results(&pack, &name)),
         pack,
-        submission: Submission { name, build: None, run: Vec::new(), port: None },
+        submission: Submission {
+            name,
+            build: None,
+            run: Vec::new(),
+            port: None,
+        },
         seed: args.seed.unwrap_or_else(fresh_seed),
         only: args.only.clone(),
         tier: Tier::Portable,
@@ -149,13 +193,22 @@ fn order(args: &Grade, pack: Pack, source: &Source) -> Order {
 fn source(args: &Grade) -> Result<Source, Failure> {
     let words = args.command.iter().map(|word| {
         word.clone().into_string().map_err(|word| {
-            Failure::new(Exit::Usage, format!("the command has a word that isn't UTF-8: {}", word.display()))
+            Failure::new(
+                Exit::Usage,
+                format!(
+                    "the command has a word that isn't UTF-8: {}",
+                    word.display()
+                ),
+            )
         })
     });
     let words = words.collect::<Result<Vec<String>, Failure>>()?;
     Ok(match (&args.dir, words.is_empty()) {
         (dir, true) => Source::Folder(dir.clone().unwrap_or_else(|| PathBuf::from("."))),
-        (dir, false) => Source::Command { words, folder: dir.clone() },
+        (dir, false) => Source::Command {
+            words,
+            folder: dir.clone(),
+        },
     })
 }
 
@@ -175,10 +228,20 @@ pub(super) fn fresh_seed() -> u64 {
 }
 
 fn default_results(pack: &Pack, name: &str) -> PathBuf {
-    let clean = |c: char| if c.is_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '-' };
+    let clean = |c: char| {
+        if c.is_alphanumeric() || matches!(c, '-' | '_' | '.') {
+            c
+        } else {
+            '-'
+        }
+    };
     let clean: String = name.chars().map(clean).take(80).collect();
     let clean = clean.trim_matches(['-', '.']);
-    let clean = if clean.is_empty() { "submission" } else { clean };
+    let clean = if clean.is_empty() {
+        "submission"
+    } else {
+        clean
+    };
     Path::new(RESULTS).join(format!("{}-{clean}", pack.task.task))
 }
 

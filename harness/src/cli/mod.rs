@@ -12,6 +12,7 @@ mod outputs;
 mod packs;
 mod progress;
 mod signals;
+mod steps;
 mod stored;
 mod verify;
 

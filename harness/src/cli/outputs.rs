@@ -22,7 +22,11 @@ impl Wanted {
     /// # Errors
     /// Of usage: a format that can't be told, or numbers that don't fit.
     pub fn resolve(outputs: &Outputs) -> Result<Wanted, Failure> {
-        let Outputs { format, out, audience } = outputs;
+        let Outputs {
+            format,
+            out,
+            audience,
+        } = outputs;
         let audience = Audience::from(*audience);
         let usage = |message: String| Failure::new(Exit::Usage, message);
         if out.is_empty() {
@@ -79,13 +83,20 @@ impl Wanted {
     ///
     /// # Errors
     /// The first failure.
-    pub fn each(&self, render: impl Fn(FormatArg) -> Result<String, Failure>) -> Result<(), Failure> {
+    pub fn each(
+        &self,
+        render: impl Fn(FormatArg) -> Result<String, Failure>,
+    ) -> Result<(), Failure> {
         let mut first = Ok(());
         for (format, path) in &self.places {
             let done = render(*format).and_then(|text| match path {
                 Some(path) => {
                     let plain = anstream::adapter::strip_str(&text).to_string();
-                    let text = if *format == FormatArg::Terminal { plain } else { text };
+                    let text = if *format == FormatArg::Terminal {
+                        plain
+                    } else {
+                        text
+                    };
                     write_whole(path, text.as_bytes()).map_err(Failure::from)
                 }
                 None if *format == FormatArg::Terminal => out::print(&text),
@@ -116,15 +127,29 @@ fn by_extension(path: &Path) -> Option<FormatArg> {
     }
 }
 
-fn render(report: &Report, format: FormatArg, language: &str, audience: Audience) -> Result<String, Failure> {
-    let broken = |error: &dyn std::fmt::Display| Failure::new(Exit::Fault, format!("the report can't be made: {error}"));
+fn render(
+    report: &Report,
+    format: FormatArg,
+    language: &str,
+    audience: Audience,
+) -> Result<String, Failure> {
+    let broken = |error: &dyn std::fmt::Display| {
+        Failure::new(Exit::Fault, format!("the report can't be made: {error}"))
+    };
     match format {
         FormatArg::Terminal => {
-            let look = Look { color: true, width: out::width(), language: language.to_owned(), audience };
+            let look = Look {
+                color: true,
+                width: out::width(),
+                language: language.to_owned(),
+                audience,
+            };
             Ok(report::terminal(report, &look))
         }
         FormatArg::Json => report::json(report).map_err(|error| broken(&error)),
-        FormatArg::Junit => report::junit(report, language, audience).map_err(|error| broken(&error)),
+        FormatArg::Junit => {
+            report::junit(report, language, audience).map_err(|error| broken(&error))
+        }
         FormatArg::Markdown => Ok(report::markdown(report, language, audience)),
     }
 }
@@ -141,7 +166,7 @@ mod tests {
         let outputs = Outputs {
             format: format.to_vec(),
             out: out.iter().map(PathBuf::from).collect(),
-            audience: super::super::args::AudienceArg::Student,
+            audience: AudienceArg::Student,
         };
         Wanted::resolve(&outputs).map(|wanted| wanted.places)
     }

@@ -49,7 +49,7 @@ pub fn tasks(library: &Library, args: &Tasks) -> Result<Exit, Failure> {
     let language = language::choose(args.lang.as_deref(), language::env);
     let packs = library.path()?;
     if args.json {
-        let list: Vec<serde_json::Value> = packs.iter().map(|pack| in_json(pack)).collect();
+        let list: Vec<serde_json::Value> = packs.iter().map(in_json).collect();
         let text = serde_json::to_string_pretty(&list).unwrap_or_default();
         out::print(&(text + "\n"))?;
         return Ok(Exit::Passed);

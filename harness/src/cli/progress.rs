@@ -4,13 +4,11 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::out;
+use super::{out, steps};
 use crate::check::Outcome;
 use crate::evidence::{Event, Record};
 use crate::grade::{News, Watch};
-use crate::plan::Plan;
-use crate::task::script::{Condition, Step};
-use crate::task::{Amount, Params};
+use crate::task::Params;
 
 /// A person can't read faster.
 const REDRAW: Duration = Duration::from_millis(60);
@@ -94,7 +92,7 @@ impl Watch for Progress {
                     steps: plan
                         .script
                         .iter()
-                        .map(|step| waits_for(step, plan))
+                        .map(|step| steps::waits_for(step, plan))
                         .collect(),
                     step: 0,
                     requests: 0,
@@ -255,58 +253,6 @@ fn label(run: &str, params: &Params) -> String {
         .map(|(name, value)| format!("{name} {}", shown(&value.to_string())))
         .collect();
     format!("{scenario} ({})", pairs.join(", "))
-}
-
-fn waits_for(step: &Step, plan: &Plan) -> String {
-    let number = |amount: &Amount| {
-        plan.amount(amount)
-            .map_or_else(|_| "?".to_owned(), |n| n.to_string())
-    };
-    match step {
-        Step::Settle => "waits until the program can't go on by itself".to_owned(),
-        Step::Until(condition) => format!("waits for {}", awaited(condition, &number)),
-        Step::Release(release) => match &release.count {
-            Some(count) => format!("lets {} held answer(s) go", number(count)),
-            None => "lets held answers go".to_owned(),
-        },
-        Step::Open => "opens all gates".to_owned(),
-        Step::Exit => "waits for the program's end".to_owned(),
-        Step::Signal(name) => format!("sends SIG{name}"),
-        Step::Measure(label) => format!("measures ({label})"),
-        #[allow(unreachable_patterns)]
-        other => serde_json::to_value(other)
-            .ok()
-            .and_then(|value| name_of(&value))
-            .unwrap_or_default(),
-    }
-}
-
-/// A step that has no sentence here yet speaks for itself.
-fn name_of(value: &serde_json::Value) -> Option<String> {
-    let name = value
-        .as_str()
-        .or_else(|| value.as_object()?.keys().next().map(String::as_str))?;
-    Some(name.replace('_', " "))
-}
-
-fn awaited(condition: &Condition, number: &dyn Fn(&Amount) -> String) -> String {
-    let parts = [
-        (&condition.in_flight, "requests in flight"),
-        (&condition.parked, "held answers"),
-        (&condition.parked_at_body, "answers held in their bodies"),
-        (&condition.requests, "requests in all"),
-        (&condition.answered, "answers in all"),
-        (&condition.lines, "lines of output"),
-    ];
-    let named: Vec<String> = parts
-        .iter()
-        .filter_map(|(amount, what)| amount.as_ref().map(|n| format!("{} {what}", number(n))))
-        .collect();
-    if named.is_empty() {
-        "its condition".to_owned()
-    } else {
-        named.join(" and ")
-    }
 }
 
 /// Nothing in a pack or a command line steers the terminal.

@@ -7,7 +7,7 @@ use super::outputs::Wanted;
 use crate::grade;
 use crate::report::{Report, SCHEMA_VERSION};
 use crate::store::{Results, StoreError};
-use crate::task::{Library, pack};
+use crate::task::{Library, PackError, pack};
 
 /// `gradus rescore`.
 ///
@@ -17,7 +17,16 @@ pub fn rescore(library: &Library, args: &Rescore) -> Result<Exit, Failure> {
     let wanted = Wanted::resolve(&args.outputs)?;
     let (results, grading) = Results::open(&args.results)?;
     let pack = match args.pack {
-        WhichPack::Current => library.find(&grading.task)?,
+        WhichPack::Current => match library.find(&grading.task) {
+            Err(PackError::Unknown { .. }) => {
+                out::tell(&format!(
+                    "there is no pack of {} here: judged by the stored one",
+                    grading.task
+                ));
+                pack::open_as(&results.pack(), &grading.task)?
+            }
+            found => found?,
+        },
         WhichPack::Stored => pack::open_as(&results.pack(), &grading.task)?,
     };
     if pack.digest != grading.pack {

@@ -17,7 +17,9 @@ use crate::report::Report;
 use crate::submission::Scratch;
 use crate::task::{Library, Pack};
 use crate::verify::stress::Stress;
-use crate::verify::{Expectations, Grader, Kind, Matrix, Options, Progress, Subject, expect, render, run};
+use crate::verify::{
+    Expectations, Grader, Kind, Matrix, Options, Progress, Subject, expect, render, run,
+};
 
 /// `gradus verify`.
 ///
@@ -30,7 +32,8 @@ pub fn verify(library: &Library, args: &Verify) -> Result<Exit, Failure> {
     let struck = signals::guard(cancel.clone());
     let host = |error: &dyn std::fmt::Display| Failure::new(Exit::Fault, error);
     let ground = Ground::find(args.tier.map(Tier::from), None).map_err(|error| host(&error))?;
-    let scratch = Scratch::new().map_err(|error| host(&format!("no temporary folder can be made: {error}")))?;
+    let scratch = Scratch::new()
+        .map_err(|error| host(&format!("no temporary folder can be made: {error}")))?;
     let stress = args.stress.then(Stress::all_cores).transpose();
     let stress = stress.map_err(|error| host(&format!("the load can't be started: {error}")))?;
     let seed = args.seed.unwrap_or_else(fresh_seed);
@@ -48,7 +51,11 @@ pub fn verify(library: &Library, args: &Verify) -> Result<Exit, Failure> {
             cancel: cancel.clone(),
             jobs: usize::from(args.jobs),
             seed,
-            top: args.results.clone().unwrap_or_else(|| scratch.path().to_owned()).join(&pack.task.task),
+            top: args
+                .results
+                .clone()
+                .unwrap_or_else(|| scratch.path().to_owned())
+                .join(&pack.task.task),
             keep: args.results.is_some(),
             hidden: hidden(library, &args.fixtures),
             faulted: false,
@@ -59,7 +66,15 @@ pub fn verify(library: &Library, args: &Verify) -> Result<Exit, Failure> {
             }
         };
         let reference = reference(&pack.task.task);
-        matrices.push(run(&pack.task, &expectations, &fixtures, reference, &options, &mut grader, &mut watch));
+        matrices.push(run(
+            &pack.task,
+            &expectations,
+            &fixtures,
+            reference,
+            &options,
+            &mut grader,
+            &mut watch,
+        ));
         faulted |= grader.faulted;
         if cancel.is_cancelled() {
             break;
@@ -68,7 +83,10 @@ pub fn verify(library: &Library, args: &Verify) -> Result<Exit, Failure> {
     drop(stress);
     wanted.each(|format| render(&matrices, format))?;
     if !args.quiet {
-        out::tell(&format!("seed {seed}, tier {}", crate::report::audience::tier_name(ground.tier)));
+        out::tell(&format!(
+            "seed {seed}, tier {}",
+            crate::report::audience::tier_name(ground.tier)
+        ));
     }
     Ok(match struck.exit() {
         Some(exit) => exit,
@@ -84,14 +102,21 @@ fn tasks(library: &Library, args: &Verify) -> Result<Vec<Task>, Failure> {
     let expectations = |name: &str| args.fixtures.join(name).join("expect.yaml");
     let usage = |message: String| Failure::new(Exit::Usage, message);
     let names = if args.task.is_empty() {
-        library.names()?.into_iter().filter(|name| expectations(name).is_file()).collect()
+        library
+            .names()?
+            .into_iter()
+            .filter(|name| expectations(name).is_file())
+            .collect()
     } else {
         args.task.clone()
     };
     if names.is_empty() {
         let folder = args.fixtures.display();
-        let mend = "name the folder with --fixtures; it has TASK/expect.yaml, TASK/good/… and TASK/bad/…";
-        return Err(usage(format!("{folder} has no fixtures of any exercise\n   help: {mend}")));
+        let mend =
+            "name the folder with --fixtures; it has TASK/expect.yaml, TASK/good/… and TASK/bad/…";
+        return Err(usage(format!(
+            "{folder} has no fixtures of any exercise\n   help: {mend}"
+        )));
     }
     let mut tasks = Vec::new();
     for name in names {
@@ -99,14 +124,21 @@ fn tasks(library: &Library, args: &Verify) -> Result<Vec<Task>, Failure> {
         let path = expectations(&pack.task.task);
         let shown = path.display().to_string();
         let text = fs::read_to_string(&path).map_err(|error| {
-            usage(format!("{shown} can't be read: {error}\n   help: it says what each fixture should lose"))
+            usage(format!(
+                "{shown} can't be read: {error}\n   help: it says what each fixture should lose"
+            ))
         })?;
         let expectations = expect::load(&text, &shown).map_err(|error| usage(error.to_string()))?;
         let known: Vec<String> = labels(&expectations);
         if let Some(name) = args.only.iter().find(|name| !known.contains(name)) {
             let near = crate::task::near::nearest(name, known.iter().map(String::as_str));
-            let near = near.map(|near| format!("\n   help: did you mean `{near}`?")).unwrap_or_default();
-            return Err(usage(format!("{} has no fixture `{name}`{near}", pack.task.task)));
+            let near = near
+                .map(|near| format!("\n   help: did you mean `{near}`?"))
+                .unwrap_or_default();
+            return Err(usage(format!(
+                "{} has no fixture `{name}`{near}",
+                pack.task.task
+            )));
         }
         let folder = args.fixtures.join(&pack.task.task);
         tasks.push((pack, expectations, folder));
@@ -115,8 +147,14 @@ fn tasks(library: &Library, args: &Verify) -> Result<Vec<Task>, Failure> {
 }
 
 fn labels(expectations: &Expectations) -> Vec<String> {
-    let good = expectations.good.keys().flat_map(|name| [name.clone(), format!("good/{name}")]);
-    let bad = expectations.bad.keys().flat_map(|name| [name.clone(), format!("bad/{name}")]);
+    let good = expectations
+        .good
+        .keys()
+        .flat_map(|name| [name.clone(), format!("good/{name}")]);
+    let bad = expectations
+        .bad
+        .keys()
+        .flat_map(|name| [name.clone(), format!("bad/{name}")]);
     good.chain(bad).chain(["reference".to_owned()]).collect()
 }
 
@@ -136,27 +174,51 @@ fn hidden(library: &Library, fixtures: &Path) -> Vec<PathBuf> {
 
 fn tell(task: &str, progress: &Progress) {
     match progress {
-        Progress::Skipped { subject, missing } => out::tell(&format!("{task} {subject}: skipped, needs {missing}")),
+        Progress::Skipped { subject, missing } => {
+            out::tell(&format!("{task} {subject}: skipped, needs {missing}"))
+        }
         Progress::Grading { .. } => {}
-        Progress::Graded { subject, result: Err(why) } => out::tell(&format!("{task} {subject}: not graded: {why}")),
-        Progress::Graded { subject, result: Ok(report) } => {
-            let lost: Vec<&str> =
-                report.findings.iter().filter(|f| f.outcome != Outcome::Pass).map(|f| f.check.as_str()).collect();
-            let lost = if lost.is_empty() { "nothing lost".to_owned() } else { format!("not passed: {}", lost.join(", ")) };
+        Progress::Graded {
+            subject,
+            result: Err(why),
+        } => out::tell(&format!("{task} {subject}: not graded: {why}")),
+        Progress::Graded {
+            subject,
+            result: Ok(report),
+        } => {
+            let lost: Vec<&str> = report
+                .findings
+                .iter()
+                .filter(|f| f.outcome != Outcome::Pass)
+                .map(|f| f.check.as_str())
+                .collect();
+            let lost = if lost.is_empty() {
+                "nothing lost".to_owned()
+            } else {
+                format!("not passed: {}", lost.join(", "))
+            };
             out::tell(&format!("{task} {subject}: {lost}"));
         }
     }
 }
 
 fn render(matrices: &[Matrix], format: FormatArg) -> Result<String, Failure> {
-    let broken = |error: &dyn std::fmt::Display| Failure::new(Exit::Fault, format!("the matrix can't be made: {error}"));
+    let broken = |error: &dyn std::fmt::Display| {
+        Failure::new(Exit::Fault, format!("the matrix can't be made: {error}"))
+    };
     match format {
-        FormatArg::Terminal => {
-            Ok(matrices.iter().map(|matrix| render::terminal(matrix, true)).collect::<Vec<_>>().join("\n"))
-        }
+        FormatArg::Terminal => Ok(matrices
+            .iter()
+            .map(|matrix| render::terminal(matrix, true))
+            .collect::<Vec<_>>()
+            .join("\n")),
         FormatArg::Json => render::json(matrices).map_err(|error| broken(&error)),
         FormatArg::Junit => render::junit(matrices).map_err(|error| broken(&error)),
-        FormatArg::Markdown => Ok(matrices.iter().map(render::markdown).collect::<Vec<_>>().join("\n")),
+        FormatArg::Markdown => Ok(matrices
+            .iter()
+            .map(render::markdown)
+            .collect::<Vec<_>>()
+            .join("\n")),
     }
 }
 
@@ -178,7 +240,9 @@ struct Ours<'a> {
 impl Grader for Ours<'_> {
     fn grade(&mut self, subject: &Subject, repeat: u32) -> Result<Report, String> {
         let graded = self.one(subject, repeat);
-        self.faulted |= graded.as_ref().map_or(true, |report| report.outcome == Outcome::HarnessFault);
+        self.faulted |= graded
+            .as_ref()
+            .map_or(true, |report| report.outcome == Outcome::HarnessFault);
         graded
     }
 
@@ -190,18 +254,29 @@ impl Grader for Ours<'_> {
 impl Ours<'_> {
     fn one(&self, subject: &Subject, repeat: u32) -> Result<Report, String> {
         let source = match subject.kind {
-            Kind::Reference => Source::Command { words: vec![subject.path.display().to_string()], folder: None },
+            Kind::Reference => Source::Command {
+                words: vec![subject.path.display().to_string()],
+                folder: None,
+            },
             Kind::Good | Kind::Bad => Source::Folder(subject.path.clone()),
         };
-        let ours = source.find(&self.pack.task.task).map_err(|error| error.to_string())?;
-        let wishes = Wishes { hidden: self.hidden.clone(), ..Wishes::default() };
-        let arenas = Arenas::new(self.ground, &ours, wishes, self.cancel.clone()).map_err(|error| error.to_string())?;
+        let ours = source
+            .find(&self.pack.task.task)
+            .map_err(|error| error.to_string())?;
+        let wishes = Wishes {
+            hidden: self.hidden.clone(),
+            ..Wishes::default()
+        };
+        let arenas = Arenas::new(self.ground, &ours, wishes, self.cancel.clone())
+            .map_err(|error| error.to_string())?;
         let kind = match subject.kind {
             Kind::Reference => "reference",
             Kind::Good => "good",
             Kind::Bad => "bad",
         };
-        let results = self.top.join(format!("{kind}-{}-{}", subject.name, repeat + 1));
+        let results = self
+            .top
+            .join(format!("{kind}-{}-{}", subject.name, repeat + 1));
         let order = Order {
             pack: self.pack.clone(),
             submission: ours.submission.clone(),
@@ -219,6 +294,10 @@ impl Ours<'_> {
             // The scratch folder goes as a whole in the end.
             let _ = fs::remove_dir_all(&results);
         }
-        if graded.interrupted { Err("interrupted".to_owned()) } else { Ok(graded.report) }
+        if graded.interrupted {
+            Err("interrupted".to_owned())
+        } else {
+            Ok(graded.report)
+        }
     }
 }

@@ -119,7 +119,11 @@ pub(super) fn report(pack: &Pack, grading: &Grading, all: &[Assessed]) -> Report
     // Names were looked at before anything was run; a pack that has changed since is taken as a whole.
     let task = only(&pack.task, &grading.only).unwrap_or_else(|_| pack.task.clone());
     let judged: Vec<Judged> = all.iter().map(|a| a.judged.clone()).collect();
-    let faults = grading.faults.iter().cloned().chain(all.iter().filter_map(|a| a.fault.clone()));
+    let faults = grading
+        .faults
+        .iter()
+        .cloned()
+        .chain(all.iter().filter_map(|a| a.fault.clone()));
     report::build(Material {
         task: &task,
         // The task is that part already.

@@ -33,7 +33,8 @@ pub(super) fn plan(task: &str, command: &[String]) -> Plan {
         set: 0,
         params: Params::new(),
         seed: 0,
-        command: command.to_vec(),
+        // Only its name: whatever follows it here would be appended to the command once more.
+        command: command.iter().take(1).cloned().collect(),
         world: World::default(),
         items: Vec::new(),
         site: None,

@@ -37,9 +37,17 @@ impl Ground {
         let tier = choose(host.best_tier, asked, required).map_err(|(best, wanted)| TooWeak {
             best,
             wanted,
-            lacks: if best < host.best_tier { Vec::new() } else { lacks(&host) },
+            lacks: if best < host.best_tier {
+                Vec::new()
+            } else {
+                lacks(&host)
+            },
         })?;
-        Ok(Ground { tier, facts: facts(&host), groups: Place::find().ok() })
+        Ok(Ground {
+            tier,
+            facts: facts(&host),
+            groups: Place::find().ok(),
+        })
     }
 }
 
@@ -55,7 +63,11 @@ fn choose(best: Tier, asked: Option<Tier>, required: Option<Tier>) -> Result<Tie
 
 fn facts(host: &Host) -> BTreeMap<String, String> {
     let said = host.facts.iter().map(|fact| {
-        let value = if fact.ok { fact.value.clone() } else { format!("missing: {}", fact.value) };
+        let value = if fact.ok {
+            fact.value.clone()
+        } else {
+            format!("missing: {}", fact.value)
+        };
         (fact.name.clone(), value)
     });
     said.collect()
@@ -63,7 +75,9 @@ fn facts(host: &Host) -> BTreeMap<String, String> {
 
 fn lacks(host: &Host) -> Vec<String> {
     let missing = host.facts.iter().filter(|fact| !fact.ok);
-    missing.map(|fact| format!("{}: {}; {}", fact.name, fact.value, fact.mend)).collect()
+    missing
+        .map(|fact| format!("{}: {}; {}", fact.name, fact.value, fact.mend))
+        .collect()
 }
 
 #[cfg(test)]
@@ -78,6 +92,9 @@ mod tests {
         assert_eq!(choose(Full, Some(Portable), None), Ok(Portable));
         assert_eq!(choose(Reduced, Some(Full), None), Err((Reduced, Full)));
         assert_eq!(choose(Reduced, None, Some(Full)), Err((Reduced, Full)));
-        assert_eq!(choose(Full, Some(Portable), Some(Reduced)), Err((Portable, Reduced)));
+        assert_eq!(
+            choose(Full, Some(Portable), Some(Reduced)),
+            Err((Portable, Reduced))
+        );
     }
 }

@@ -16,8 +16,8 @@ use std::io;
 use std::path::PathBuf;
 
 pub use assess::{NOT_RUN, not_begun, rescore};
-pub use only::{OnlyError, only};
 pub use ground::{Ground, TooWeak};
+pub use only::{OnlyError, only};
 pub use ours::{Arenas, PrepareError, Wishes};
 pub use run::{Graded, grade};
 pub use source::{Ours, Source};

@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Ground, Keep, Ours, Runner};
+use crate::arena::Config;
 use crate::arena::cgroup::{Bounds, Group};
 use crate::arena::handle::{self, Cancel, Fault, Job};
 use crate::arena::toolchain::{Toolchains, Wish};
 use crate::arena::user::{self, User};
-use crate::arena::Config;
 use crate::plan::Plan;
 use crate::submission::{self, CopyError, Found, Rules, Scratch};
 use crate::world::origin;
@@ -28,7 +28,9 @@ pub enum PrepareError {
     /// The submission can be blamed.
     #[error(transparent)]
     Submission(CopyError),
-    #[error("the submission can't be copied: {0}\n   help: make room, or set TMPDIR to another folder")]
+    #[error(
+        "the submission can't be copied: {0}\n   help: make room, or set TMPDIR to another folder"
+    )]
     Copy(CopyError),
     #[error("no temporary folder can be made: {0}\n   help: set TMPDIR to a writable folder")]
     Scratch(#[source] io::Error),
@@ -71,16 +73,30 @@ impl Arenas {
     ///
     /// # Errors
     /// If it can't be copied, or there is no place for copies.
-    pub fn new(ground: &Ground, ours: &Ours, wishes: Wishes, cancel: Arc<Cancel>) -> Result<Arenas, PrepareError> {
+    pub fn new(
+        ground: &Ground,
+        ours: &Ours,
+        wishes: Wishes,
+        cancel: Arc<Cancel>,
+    ) -> Result<Arenas, PrepareError> {
         submission::sweep();
         let scratch = Scratch::new().map_err(PrepareError::Scratch)?;
         let top = scratch.path().to_owned();
         let template = top.join("submission");
-        let rules = Rules { hidden: wishes.hidden.clone(), ..Rules::default() };
-        let copied = submission::stage(ours.folder.as_deref(), &template, None, &rules).map_err(blame)?;
+        let rules = Rules {
+            hidden: wishes.hidden.clone(),
+            ..Rules::default()
+        };
+        let copied =
+            submission::stage(ours.folder.as_deref(), &template, None, &rules).map_err(blame)?;
         if let Some(file) = &ours.file {
             let name = file.file_name().unwrap_or_default();
-            let read = |source| PrepareError::Submission(CopyError::Read { path: file.clone(), source });
+            let read = |source| {
+                PrepareError::Submission(CopyError::Read {
+                    path: file.clone(),
+                    source,
+                })
+            };
             fs::copy(file, template.join(name)).map_err(read)?;
         }
         Ok(Arenas {
@@ -89,7 +105,10 @@ impl Arenas {
             cancel,
             wishes,
             port: ours.submission.port,
-            program: ours.named.then(|| ours.submission.run.first().cloned()).flatten(),
+            program: ours
+                .named
+                .then(|| ours.submission.run.first().cloned())
+                .flatten(),
             found: ours.found.clone(),
             scratch: Some(scratch),
             top,
@@ -113,7 +132,14 @@ impl Arenas {
     }
 
     /// A run in a fresh copy of the submission, in folders of its own below `dir`.
-    fn arena(&self, dir: &Path, plan: &Plan, command: &[String], tmp_mib: u64, keep: &mut Keep<'_>) -> Result<(), Fault> {
+    fn arena(
+        &self,
+        dir: &Path,
+        plan: &Plan,
+        command: &[String],
+        tmp_mib: u64,
+        keep: &mut Keep<'_>,
+    ) -> Result<(), Fault> {
         let user = user::for_next_run();
         let (work, input) = (dir.join("work"), dir.join("in"));
         let template = self.template().clone();
@@ -135,12 +161,18 @@ impl Arenas {
                 hosts: names(plan),
                 toolchains: Toolchains::find(&Wish {
                     env: &|name| std::env::var(name).ok(),
-                    command: self.program.as_deref().or(command.first().map(String::as_str)),
+                    command: self
+                        .program
+                        .as_deref()
+                        .or(command.first().map(String::as_str)),
                     expose: &self.wishes.expose,
                     hidden: &self.wishes.hidden,
                 }),
                 tmp_mib,
-                groups: group.as_ref().map(|group| group.folders().to_vec()).unwrap_or_default(),
+                groups: group
+                    .as_ref()
+                    .map(|group| group.folders().to_vec())
+                    .unwrap_or_default(),
                 env: BTreeMap::new(),
             },
         };
@@ -148,14 +180,29 @@ impl Arenas {
     }
 
     fn group(&self, plan: &Plan) -> io::Result<Option<Group>> {
-        let bounds = Bounds { memory_mib: plan.limits.memory_mib, processes: plan.limits.processes };
-        self.ground.groups.as_ref().map(|place| place.make(&bounds)).transpose()
+        let bounds = Bounds {
+            memory_mib: plan.limits.memory_mib,
+            processes: plan.limits.processes,
+        };
+        self.ground
+            .groups
+            .as_ref()
+            .map(|place| place.make(&bounds))
+            .transpose()
     }
 
     fn limits(&self) -> BTreeMap<String, String> {
-        let Some(place) = &self.ground.groups else { return BTreeMap::new() };
-        let facts = [("memory_limit", place.memory()), ("process_limit", place.processes())];
-        facts.into_iter().filter_map(|(name, how)| Some((name.to_owned(), how?.to_owned()))).collect()
+        let Some(place) = &self.ground.groups else {
+            return BTreeMap::new();
+        };
+        let facts = [
+            ("memory_limit", place.memory()),
+            ("process_limit", place.processes()),
+        ];
+        facts
+            .into_iter()
+            .filter_map(|(name, how)| Some((name.to_owned(), how?.to_owned())))
+            .collect()
     }
 }
 
@@ -182,7 +229,8 @@ impl Runner for Arenas {
         }
         // Whatever the build has left behind besides (odd modes, huge files) must not fail a run later.
         let template = self.top.join("built");
-        submission::stage(Some(&built), &template, None, &Rules::default()).map_err(|error| error.to_string())?;
+        submission::stage(Some(&built), &template, None, &Rules::default())
+            .map_err(|error| error.to_string())?;
         *self.template() = template;
         if !self.wishes.keep {
             // Swept with the rest if it can't be removed now.
@@ -191,7 +239,13 @@ impl Runner for Arenas {
         Ok(run)
     }
 
-    fn run(&self, name: &str, plan: &Plan, command: &[String], keep: &mut Keep<'_>) -> Result<(), Fault> {
+    fn run(
+        &self,
+        name: &str,
+        plan: &Plan,
+        command: &[String],
+        keep: &mut Keep<'_>,
+    ) -> Result<(), Fault> {
         let dir = self.top.join("runs").join(name);
         let done = self.arena(&dir, plan, command, TMP_MIB, keep);
         if !self.wishes.keep {
@@ -203,7 +257,11 @@ impl Runner for Arenas {
 }
 
 fn blame(error: CopyError) -> PrepareError {
-    if error.is_submission() { PrepareError::Submission(error) } else { PrepareError::Copy(error) }
+    if error.is_submission() {
+        PrepareError::Submission(error)
+    } else {
+        PrepareError::Copy(error)
+    }
 }
 
 /// The arena is that user when it writes there.

@@ -26,7 +26,11 @@ pub struct Graded {
 /// Grades. Blocks until everything is over.
 pub fn grade(order: &Order, runner: &dyn Runner, watch: &dyn Watch) -> Graded {
     let grading = order.grading();
-    let mut work = Work { order, runner, watch, run: order.submission.run.clone(),
+    let mut work = Work {
+        order,
+        runner,
+        watch,
+        run: order.submission.run.clone(),
         state: Mutex::default(),
         grading: Mutex::new(grading),
     };
@@ -235,12 +239,10 @@ impl Work<'_> {
             plan,
         });
         let mut file = results.evidence(name)?;
-        let done = self
-            .runner
-            .run(name, plan, &self.run, &mut |line| {
-                self.watch.on(News::Line { run: name, line });
-                file.keep(line)
-            });
+        let done = self.runner.run(name, plan, &self.run, &mut |line| {
+            self.watch.on(News::Line { run: name, line });
+            file.keep(line)
+        });
         let failed = |path: &std::path::Path, source| StoreError::Io {
             doing: "written",
             path: path.to_owned(),

@@ -11,7 +11,10 @@ pub enum Source {
     /// Its folder says how it is built and started.
     Folder(PathBuf),
     /// Named outright. It starts in a copy of this folder; without one, of what the command itself is.
-    Command { words: Vec<String>, folder: Option<PathBuf> },
+    Command {
+        words: Vec<String>,
+        folder: Option<PathBuf>,
+    },
 }
 
 /// A submission that was found, with what is copied of it.
@@ -42,31 +45,75 @@ impl Source {
                     run: found.run.clone(),
                     port: found.port,
                 };
-                Ok(Ours { submission, folder: Some(folder.clone()), file: None, named: false, found: Some(found) })
+                Ok(Ours {
+                    submission,
+                    folder: Some(folder.clone()),
+                    file: None,
+                    named: false,
+                    found: Some(found),
+                })
             }
-            Source::Command { words, folder: Some(folder) } => {
+            Source::Command {
+                words,
+                folder: Some(folder),
+            } => {
                 submission::look(folder)?;
-                let submission = Submission { name: self.name(), build: None, run: words.clone(), port: None };
-                Ok(Ours { submission, folder: Some(folder.clone()), file: None, named: true, found: None })
+                let submission = Submission {
+                    name: self.name(),
+                    build: None,
+                    run: words.clone(),
+                    port: None,
+                };
+                Ok(Ours {
+                    submission,
+                    folder: Some(folder.clone()),
+                    file: None,
+                    named: true,
+                    found: None,
+                })
             }
-            Source::Command { words, folder: None } => {
+            Source::Command {
+                words,
+                folder: None,
+            } => {
                 let plain = submission::command(words, Path::new("."));
-                let submission = Submission { name: self.name(), build: None, run: plain.run, port: None };
-                Ok(Ours { submission, folder: plain.folder, file: plain.file, named: true, found: None })
+                let submission = Submission {
+                    name: self.name(),
+                    build: None,
+                    run: plain.run,
+                    port: None,
+                };
+                Ok(Ours {
+                    submission,
+                    folder: plain.folder,
+                    file: plain.file,
+                    named: true,
+                    found: None,
+                })
             }
         }
     }
 
     /// A name for people and for folders, of a submission that may not even be there.
     pub fn name(&self) -> String {
-        let last = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+        let last = |path: &Path| {
+            path.file_name()
+                .map(|name| name.to_string_lossy().into_owned())
+        };
         let name = match self {
-            Source::Folder(folder) => last(&folder.canonicalize().unwrap_or_else(|_| folder.clone())),
+            Source::Folder(folder) => {
+                last(&folder.canonicalize().unwrap_or_else(|_| folder.clone()))
+            }
             Source::Command { words, folder } => {
                 // `python3 main.py` is better known as `main.py`.
                 let here = folder.as_deref().unwrap_or(Path::new("."));
-                let script = words.iter().skip(1).find(|word| !word.starts_with('-') && here.join(word).is_file());
-                script.or(words.first()).and_then(|word| last(Path::new(word)))
+                let script = words
+                    .iter()
+                    .skip(1)
+                    .find(|word| !word.starts_with('-') && here.join(word).is_file());
+                script
+                    .or(words.first())
+                    .and_then(|word| last(Path::new(word)))
             }
         };
         name.unwrap_or_else(|| "submission".to_owned())

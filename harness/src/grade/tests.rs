@@ -37,10 +37,25 @@ scenarios:
 
 fn order(results: &Path) -> Order {
     let task = load(TASK, "tiny").expect("a right pack");
-    let files = [("task.yaml".to_owned(), TASK.into()), ("statement.md".to_owned(), b"# T".to_vec())].into();
+    let files = [
+        ("task.yaml".to_owned(), TASK.into()),
+        ("statement.md".to_owned(), b"# T".to_vec()),
+    ]
+    .into();
     Order {
-        pack: Pack { task, source: TASK.into(), statements: [].into(), digest: "d".into(), files },
-        submission: Submission { name: "mine".into(), build: None, run: vec!["./mine".into()], port: None },
+        pack: Pack {
+            task,
+            source: TASK.into(),
+            statements: [].into(),
+            digest: "d".into(),
+            files,
+        },
+        submission: Submission {
+            name: "mine".into(),
+            build: None,
+            run: vec!["./mine".into()],
+            port: None,
+        },
         seed: 7,
         only: vec!["ends".into()],
         tier: Tier::Full,
@@ -61,8 +76,15 @@ struct Script {
     most: AtomicUsize,
 }
 
-fn script(act: impl Fn(&str, &Plan, &mut Keep<'_>) -> Result<(), Fault> + Sync + 'static) -> Script {
-    Script { act: Box::new(act), runs: Mutex::default(), at_once: AtomicUsize::new(0), most: AtomicUsize::new(0) }
+fn script(
+    act: impl Fn(&str, &Plan, &mut Keep<'_>) -> Result<(), Fault> + Sync + 'static,
+) -> Script {
+    Script {
+        act: Box::new(act),
+        runs: Mutex::default(),
+        at_once: AtomicUsize::new(0),
+        most: AtomicUsize::new(0),
+    }
 }
 
 impl Script {
@@ -98,7 +120,11 @@ fn header(plan: &Plan) -> Event {
 
 fn say(keep: &mut Keep<'_>, events: Vec<Event>) -> Result<(), Fault> {
     for (n, event) in events.into_iter().enumerate() {
-        let record = Record { n: n as u64, t: n as u64, event };
+        let record = Record {
+            n: n as u64,
+            t: n as u64,
+            event,
+        };
         keep(&serde_json::to_vec(&record).expect("json")).map_err(Fault::Keep)?;
     }
     Ok(())
@@ -108,9 +134,17 @@ fn say(keep: &mut Keep<'_>, events: Vec<Event>) -> Result<(), Fault> {
 fn ends(plan: &Plan, status: i32, keep: &mut Keep<'_>) -> Result<(), Fault> {
     let events = vec![
         header(plan),
-        Event::Started { argv: vec!["./mine".into()] },
-        Event::Exited { status: Some(status), signal: None },
-        Event::Step { step: 0, outcome: StepOutcome::Reached },
+        Event::Started {
+            argv: vec!["./mine".into()],
+        },
+        Event::Exited {
+            status: Some(status),
+            signal: None,
+        },
+        Event::Step {
+            step: 0,
+            outcome: StepOutcome::Reached,
+        },
         Event::End,
     ];
     say(keep, events)
@@ -121,7 +155,11 @@ fn json(report: &Report) -> Vec<u8> {
 }
 
 fn stored(results: &Path) -> Vec<u8> {
-    Results::open(results).expect("results").0.read_report().expect("report")
+    Results::open(results)
+        .expect("results")
+        .0
+        .read_report()
+        .expect("report")
 }
 
 #[test]
@@ -132,7 +170,10 @@ fn every_set_is_run_and_the_worst_counts() {
     assert_eq!(runner.runs(), ["ends-1", "ends-2", "needs-full-1"][..2]);
     assert_eq!(graded.report.outcome, Outcome::Fail);
     let finding = &graded.report.findings[0];
-    assert_eq!((finding.check.as_str(), finding.run.as_str()), ("ends", "ends-2"));
+    assert_eq!(
+        (finding.check.as_str(), finding.run.as_str()),
+        ("ends", "ends-2")
+    );
     assert!(graded.store.is_none() && !graded.interrupted);
     assert_eq!(stored(dir.path()), json(&graded.report));
 }
@@ -146,7 +187,10 @@ fn judging_again_gives_the_same_bytes() {
     order.jobs = 3;
     let runner = script(|name, plan, keep| match name {
         "ends-1" => ends(plan, 0, keep),
-        _ => Err(Fault::Died { status: "signal 9".into(), stderr: ": oh".into() }),
+        _ => Err(Fault::Died {
+            status: "signal 9".into(),
+            stderr: ": oh".into(),
+        }),
     });
     let graded = grade(&order, &runner, &());
     let (results, grading) = Results::open(dir.path()).expect("results");
@@ -157,8 +201,16 @@ fn judging_again_gives_the_same_bytes() {
     assert_eq!(again, graded.report);
     assert_eq!(json(&again), results.read_report().expect("report"));
     assert_eq!(graded.report.outcome, Outcome::HarnessFault);
-    let full = graded.report.findings.iter().find(|f| f.check == "full").expect("finding");
-    assert_eq!((full.outcome, full.code.as_str()), (Outcome::Inconclusive, "run.tier"));
+    let full = graded
+        .report
+        .findings
+        .iter()
+        .find(|f| f.check == "full")
+        .expect("finding");
+    assert_eq!(
+        (full.outcome, full.code.as_str()),
+        (Outcome::Inconclusive, "run.tier")
+    );
 }
 
 #[test]
@@ -172,10 +224,20 @@ fn a_fault_is_in_the_evidence_and_costs_no_points() {
     });
     let graded = grade(&order(dir.path()), &runner, &());
     assert_eq!(graded.report.outcome, Outcome::HarnessFault);
-    assert!(graded.report.faults.iter().any(|fault| fault.contains("no more processes")), "{:?}", graded.report.faults);
+    assert!(
+        graded
+            .report
+            .faults
+            .iter()
+            .any(|fault| fault.contains("no more processes")),
+        "{:?}",
+        graded.report.faults
+    );
     let (results, _) = Results::open(dir.path()).expect("results");
     let records = results.records("ends-2").expect("read").expect("some");
-    assert!(matches!(&records[1].event, Event::Fault { message } if message.contains("no more processes")));
+    assert!(
+        matches!(&records[1].event, Event::Fault { message } if message.contains("no more processes"))
+    );
 }
 
 #[test]
@@ -208,7 +270,10 @@ fn a_cancelled_grading_keeps_what_was_done() {
     let dir = tempfile::tempdir().expect("dir");
     let runner = script(|name, plan, keep| {
         if name == "ends-2" {
-            say(keep, vec![header(plan), Event::Settled(Settled::clone(&settled()))])?;
+            say(
+                keep,
+                vec![header(plan), Event::Settled(Settled::clone(&settled()))],
+            )?;
             return Err(Fault::Cancelled);
         }
         ends(plan, 0, keep)
@@ -218,8 +283,14 @@ fn a_cancelled_grading_keeps_what_was_done() {
     assert_eq!(graded.report.outcome, Outcome::Inconclusive);
     let (results, grading) = Results::open(dir.path()).expect("results");
     assert!(!grading.finished);
-    assert_eq!(results.records("ends-1").expect("read").map(|r| r.len()), Some(5));
-    assert_eq!(results.records("ends-2").expect("read").map(|r| r.len()), Some(2));
+    assert_eq!(
+        results.records("ends-1").expect("read").map(|r| r.len()),
+        Some(5)
+    );
+    assert_eq!(
+        results.records("ends-2").expect("read").map(|r| r.len()),
+        Some(2)
+    );
     let again = rescore(&results, &grading, &order(dir.path()).pack);
     assert_eq!(json(&again), results.read_report().expect("report"));
 }
@@ -240,7 +311,15 @@ fn a_disk_that_fails_ends_the_grading_with_a_report() {
     assert_eq!(runner.runs(), ["ends-1"], "nothing more is started");
     assert!(matches!(graded.store, Some(StoreError::Io { .. })));
     assert_eq!(graded.report.outcome, Outcome::HarnessFault);
-    assert!(graded.report.faults.iter().any(|fault| fault.contains("disk is full")), "{:?}", graded.report.faults);
+    assert!(
+        graded
+            .report
+            .faults
+            .iter()
+            .any(|fault| fault.contains("disk is full")),
+        "{:?}",
+        graded.report.faults
+    );
 }
 
 #[test]
@@ -267,7 +346,12 @@ fn jobs_run_side_by_side_and_come_out_in_order() {
     });
     let graded = grade(&order, &runner, &());
     assert_eq!(runner.most.load(Ordering::SeqCst), 2);
-    let names: Vec<&str> = graded.report.runs.iter().map(|run| run.run.as_str()).collect();
+    let names: Vec<&str> = graded
+        .report
+        .runs
+        .iter()
+        .map(|run| run.run.as_str())
+        .collect();
     assert_eq!(names, ["ends-1", "ends-2"]);
     assert_eq!(graded.report.outcome, Outcome::Pass);
 }
@@ -278,11 +362,18 @@ fn a_part_of_a_task_is_named_by_check_or_scenario() {
     let names = |only_these: &[&str]| {
         let names: Vec<String> = only_these.iter().map(|&name| name.to_owned()).collect();
         only(&task, &names).map(|part| {
-            part.scenarios.iter().flat_map(|s| &s.checks).map(|c| c.check.clone()).collect::<Vec<_>>()
+            part.scenarios
+                .iter()
+                .flat_map(|s| &s.checks)
+                .map(|c| c.check.clone())
+                .collect::<Vec<_>>()
         })
     };
     assert_eq!(names(&[]).expect("all").len(), 3);
     assert_eq!(names(&["refuses"]).expect("one"), ["refuses"]);
     assert_eq!(names(&["needs-full"]).expect("a scenario"), ["full"]);
-    assert_eq!(names(&["end"]).expect_err("unknown").near.as_deref(), Some("ends"));
+    assert_eq!(
+        names(&["end"]).expect_err("unknown").near.as_deref(),
+        Some("ends")
+    );
 }

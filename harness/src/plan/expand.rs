@@ -255,8 +255,12 @@ impl Hosts {
 }
 
 fn framing(answer: &Answer, wanted: Framing, form: u64) -> Framing {
-    // An answer cut short must have promised its end.
-    let promises = matches!(answer, Answer::Truncated | Answer::ResetInside);
+    // An answer cut short must have promised its end. By its length: where the connection is to be closed
+    // anyway, some clients (undici among them) take that for the end of a chunked body, too.
+    if *answer == Answer::Truncated {
+        return Framing::Length;
+    }
+    let promises = *answer == Answer::ResetInside;
     match (wanted, promises) {
         (Framing::Mixed, true) => [Framing::Length, Framing::Chunked][(form % 2) as usize],
         (Framing::Mixed, false) => {

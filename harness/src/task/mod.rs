@@ -1,6 +1,7 @@
 //! Task packs: the language, as values, and reading it.
 
 pub mod amount;
+pub mod library;
 pub mod load;
 pub mod model;
 pub mod near;
@@ -15,6 +16,7 @@ mod validate;
 pub mod world;
 
 pub use amount::{Amount, Params, Value};
+pub use library::Library;
 pub use load::{Problem, TaskError, load};
 pub use model::{Check, Kind, Limits, Range, Scenario, Task, Text, Visibility};
-pub use pack::{Library, Pack, PackError};
+pub use pack::{Pack, PackError};

@@ -2,7 +2,7 @@
 
 /// The candidate that is most like `word`, if any is so alike that a slip of the hand explains it.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let allowed = (word.chars().count() / 3).clamp(1, 3);
+    let allowed = word.chars().count().div_ceil(3).clamp(1, 3);
     let word = word.to_lowercase();
     candidates
         .into_iter()

@@ -1,9 +1,9 @@
-//! Task packs and where they come from: a folder, a folder of folders, or the binary itself.
+//! A task pack: the folder of one exercise, read and found right.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read};
-use std::path::{Path as FilePath, PathBuf};
+use std::path::Path as FilePath;
 
 use sha2::{Digest, Sha256};
 
@@ -12,13 +12,8 @@ use super::near::nearest;
 use super::place::Path;
 use super::{Task, Text};
 
-/// The packs that gradus brings along.
-#[derive(rust_embed::Embed)]
-#[folder = "../tasks"]
-struct Shipped;
-
 /// Name of the pack's main file.
-const MAIN: &str = "task.yaml";
+pub(super) const MAIN: &str = "task.yaml";
 const STATEMENT: &str = "statement";
 /// Bounds of a pack on disk; what lies beyond them is no pack of ours.
 const MAX_FILES: usize = 200;
@@ -69,91 +64,8 @@ pub enum PackError {
     Task(#[from] TaskError),
 }
 
-/// Where packs are looked up by name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Library {
-    /// A folder whose folders are packs.
-    Folder(PathBuf),
-    /// The packs inside this binary.
-    Embedded,
-}
-
 /// Files of a pack, by their path within it.
 pub type Files = BTreeMap<String, Vec<u8>>;
-
-impl Library {
-    /// Names of all packs here, sorted.
-    ///
-    /// # Errors
-    /// If the folder can't be read or has no packs.
-    pub fn names(&self) -> Result<Vec<String>, PackError> {
-        let names: Vec<String> = match self {
-            Library::Embedded => {
-                let main = |file: &str| file.strip_suffix(&format!("/{MAIN}")).map(str::to_owned);
-                Shipped::iter().filter_map(|file| main(&file)).collect()
-            }
-            Library::Folder(folder) => {
-                let entries = fs::read_dir(folder).map_err(|e| unreadable(folder, e))?;
-                let packs = entries
-                    .filter_map(Result::ok)
-                    .filter(|e| e.path().join(MAIN).is_file());
-                packs
-                    .filter_map(|e| e.file_name().into_string().ok())
-                    .collect()
-            }
-        };
-        if names.is_empty() {
-            return Err(PackError::NoPacks {
-                place: self.to_string(),
-            });
-        }
-        let mut names = names;
-        names.sort();
-        Ok(names)
-    }
-
-    /// The pack of this name.
-    ///
-    /// # Errors
-    /// If there is none (with the most alike name), or it is wrong.
-    pub fn find(&self, name: &str) -> Result<Pack, PackError> {
-        let names = self.names()?;
-        if !names.iter().any(|n| n == name) {
-            let near = nearest(name, names.iter().map(String::as_str)).map(str::to_owned);
-            return Err(PackError::Unknown {
-                name: name.to_owned(),
-                near,
-                known: names,
-            });
-        }
-        match self {
-            Library::Folder(folder) => open(&folder.join(name)),
-            Library::Embedded => pack(shipped(name), name, &format!("tasks/{name}")),
-        }
-    }
-
-    /// All packs, each exercise behind those that it builds on.
-    ///
-    /// # Errors
-    /// The first pack that is wrong.
-    pub fn path(&self) -> Result<Vec<Pack>, PackError> {
-        let packs = self
-            .names()?
-            .iter()
-            .map(|name| self.find(name))
-            .collect::<Result<Vec<_>, _>>()?;
-        Ok(ordered(packs))
-    }
-}
-
-impl std::fmt::Display for Library {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Library::Folder(folder) => write!(f, "{}", folder.display()),
-            Library::Embedded => f.write_str("this gradus"),
-        }
-    }
-}
 
 /// Opens the pack in a folder that bears its exercise's name.
 ///
@@ -182,18 +94,6 @@ pub fn open_as(folder: &FilePath, name: &str) -> Result<Pack, PackError> {
     let mut files = Files::new();
     collect(folder, "", 0, &mut files)?;
     pack(files, name, shown.trim_end_matches('/'))
-}
-
-fn shipped(name: &str) -> Files {
-    let prefix = format!("{name}/");
-    let file = |path: std::borrow::Cow<'static, str>| {
-        let inner = path
-            .strip_prefix(&prefix)
-            .filter(|inner| counts(inner))?
-            .to_owned();
-        Some((inner, Shipped::get(&path)?.data.into_owned()))
-    };
-    Shipped::iter().filter_map(file).collect()
 }
 
 fn collect(
@@ -225,7 +125,7 @@ fn collect(
     Ok(())
 }
 
-fn counts(name: &str) -> bool {
+pub(super) fn counts(name: &str) -> bool {
     name.ends_with(".yaml") || name.ends_with(".md")
 }
 
@@ -239,7 +139,7 @@ fn read(path: &FilePath) -> Result<Vec<u8>, PackError> {
     Ok(bytes)
 }
 
-fn unreadable(path: &FilePath, error: io::Error) -> PackError {
+pub(super) fn unreadable(path: &FilePath, error: io::Error) -> PackError {
     let mend = match error.kind() {
         io::ErrorKind::NotFound => "check the path; `gradus tasks` lists the exercises",
         io::ErrorKind::PermissionDenied => "make it readable for you",
@@ -254,7 +154,7 @@ fn unreadable(path: &FilePath, error: io::Error) -> PackError {
 }
 
 /// A pack from its files. `name` is its folder's, `shown` the folder as the user knows it.
-fn pack(files: Files, name: &str, shown: &str) -> Result<Pack, PackError> {
+pub(super) fn pack(files: Files, name: &str, shown: &str) -> Result<Pack, PackError> {
     let text = |file: &str| -> Result<String, PackError> {
         let bytes = files.get(file).cloned().unwrap_or_default();
         String::from_utf8(bytes).map_err(|_| PackError::NotText {
@@ -379,141 +279,6 @@ fn digest(files: &Files) -> String {
         .collect()
 }
 
-/// Each pack behind all that it comes after, else by name; a circle is broken at its first name.
-fn ordered(mut left: Vec<Pack>) -> Vec<Pack> {
-    left.sort_by(|a, b| a.task.task.cmp(&b.task.task));
-    let mut path: Vec<Pack> = Vec::with_capacity(left.len());
-    while !left.is_empty() {
-        let waits = |pack: &Pack| {
-            pack.task
-                .after
-                .iter()
-                .any(|name| left.iter().any(|p| p.task.task == *name))
-        };
-        let next = left.iter().position(|pack| !waits(pack)).unwrap_or(0);
-        path.push(left.remove(next));
-    }
-    path
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn write(folder: &FilePath, name: &str, after: &str, link: &str) -> PathBuf {
-        let pack = folder.join(name);
-        fs::create_dir_all(&pack).expect("folder");
-        let yaml = format!(
-            "schema: 1\ntask: {name}\ntitle: {{ en: T }}\nteaches: {{ en: T }}\nafter: [{after}]\nkind: program\nrun: [x]\n\
-             scenarios:\n  - scenario: s\n    title: {{ en: S }}\n    script: [exit]\n    checks:\n      \
-             - {{ check: c, title: {{ en: C }}, rule: {{ exits: {{ status: zero }} }}, points: 1, link: {link} }}\n"
-        );
-        fs::write(pack.join("task.yaml"), yaml).expect("task");
-        fs::write(pack.join("statement.md"), "<a id=\"limit\"></a>\n# T\n").expect("statement");
-        pack
-    }
-
-    #[test]
-    fn packs_are_found_by_name_or_suggested() {
-        let dir = tempfile::tempdir().expect("dir");
-        write(dir.path(), "fetcher", "", "limit");
-        write(dir.path(), "crawler", "fetcher", "limit");
-        let library = Library::Folder(dir.path().to_owned());
-        assert_eq!(library.names().expect("names"), ["crawler", "fetcher"]);
-        assert_eq!(library.find("fetcher").expect("pack").task.task, "fetcher");
-        match library.find("fethcer") {
-            Err(PackError::Unknown {
-                near: Some(near), ..
-            }) => assert_eq!(near, "fetcher"),
-            other => panic!("{other:?}"),
-        }
-        let names: Vec<String> = library
-            .path()
-            .expect("path")
-            .into_iter()
-            .map(|p| p.task.task)
-            .collect();
-        assert_eq!(names, ["fetcher", "crawler"]);
-    }
-
-    #[test]
-    fn the_digest_follows_every_byte_and_name() {
-        let dir = tempfile::tempdir().expect("dir");
-        let folder = write(dir.path(), "fetcher", "", "limit");
-        let before = open(&folder).expect("pack").digest;
-        assert_eq!(open(&folder).expect("pack").digest, before);
-        fs::write(folder.join("notes.txt"), "not part of it").expect("write");
-        assert_eq!(open(&folder).expect("pack").digest, before);
-        fs::write(folder.join("statement.md"), "<a id=\"limit\"></a>\n# U\n").expect("write");
-        let after = open(&folder).expect("pack").digest;
-        assert_ne!(after, before);
-        fs::write(folder.join("statement.ru.md"), "<a id=\"limit\"></a>").expect("write");
-        assert_ne!(open(&folder).expect("pack").digest, after);
-    }
-
-    #[test]
-    fn a_link_must_lead_somewhere() {
-        let dir = tempfile::tempdir().expect("dir");
-        let folder = write(dir.path(), "fetcher", "", "limits");
-        let error = open(&folder).expect_err("flaw").to_string();
-        assert!(
-            error.contains("no anchor `limits`") && error.contains("did you mean `limit`?"),
-            "{error}"
-        );
-        assert!(error.contains("task.yaml:13:91: scenarios[0].checks[0].link: "), "{error}");
-    }
-
-    #[test]
-    fn the_folder_bears_the_exercises_name() {
-        let dir = tempfile::tempdir().expect("dir");
-        let folder = write(dir.path(), "fetcher", "", "limit");
-        let other = dir.path().join("other");
-        fs::rename(folder, &other).expect("rename");
-        assert!(
-            open(&other)
-                .expect_err("flaw")
-                .to_string()
-                .contains("its folder `other`")
-        );
-    }
-
-    #[test]
-    fn what_is_no_pack_is_said() {
-        let dir = tempfile::tempdir().expect("dir");
-        assert!(matches!(open(dir.path()), Err(PackError::NoPack { .. })));
-        assert!(matches!(
-            open(&dir.path().join("none")),
-            Err(PackError::Read { .. })
-        ));
-        let library = Library::Folder(dir.path().to_owned());
-        assert!(matches!(library.names(), Err(PackError::NoPacks { .. })));
-        let folder = write(dir.path(), "fetcher", "", "limit");
-        fs::write(folder.join("task.yaml"), [0xff, 0xfe]).expect("write");
-        assert!(matches!(open(&folder), Err(PackError::NotText { .. })));
-    }
-
-    #[test]
-    fn a_circle_of_exercises_still_has_an_order() {
-        let dir = tempfile::tempdir().expect("dir");
-        write(dir.path(), "a", "b", "limit");
-        write(dir.path(), "b", "a", "limit");
-        assert_eq!(
-            Library::Folder(dir.path().to_owned())
-                .path()
-                .expect("path")
-                .len(),
-            2
-        );
-    }
-
-    /// Every pack that is shipped is right; the tests of other modules rely on them.
-    #[test]
-    fn shipped_packs_are_right() {
-        let library = Library::Embedded;
-        for name in library.names().unwrap_or_default() {
-            if let Err(error) = library.find(&name) {
-                panic!("{error}");
-            }
-        }
-    }
-}
+#[path = "pack_tests.rs"]
+mod tests;

@@ -31,7 +31,10 @@ impl File {
 pub fn of(file: File) -> String {
     let (mut schema, title): (Schema, _) = match file {
         File::Task => (schema_for!(super::Task), "gradus: task pack (task.yaml)"),
-        File::Submission => (schema_for!(crate::submission::Manifest), "gradus: submission.yaml"),
+        File::Submission => (
+            schema_for!(crate::submission::Manifest),
+            "gradus: submission.yaml",
+        ),
         File::Report => (schema_for!(crate::report::Report), "gradus: report"),
     };
     schema.insert("title".to_owned(), title.into());

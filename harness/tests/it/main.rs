@@ -1,0 +1,7 @@
+//! The real `gradus`, as a user calls it.
+
+mod bad_input;
+mod grading;
+mod place;
+mod reading;
+mod stopping;
