@@ -53,33 +53,57 @@ fn play(tier: Tier, program: (&str, &str), command: &[&str], scenario: &str) -> 
     std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o711)).unwrap();
     let env = |name: &str| std::env::var(name).ok();
     let command_name = command.first().copied();
-    let wish = Wish { env: &env, command: command_name, expose: &[], hidden: &[] };
+    let wish = Wish {
+        env: &env,
+        command: command_name,
+        expose: &[],
+        hidden: &[],
+    };
     let config = Config {
         tier,
         dir: dir.path().to_owned(),
         work,
         input: Some(input),
         user,
-        hosts: (0..3).map(|host| (host_name(host), host_addr(host).into())).collect(),
+        hosts: (0..3)
+            .map(|host| (host_name(host), host_addr(host).into()))
+            .collect(),
         toolchains: Toolchains::find(&wish),
         tmp_mib: 64,
         groups: Vec::new(),
         env: Default::default(),
     };
     let run_it = command.iter().map(|word| word.to_string()).collect();
-    let job = Job { plan, run: run_it, port: None, facilities: Default::default(), config };
+    let job = Job {
+        plan,
+        run: run_it,
+        port: None,
+        facilities: Default::default(),
+        config,
+    };
     let mut records = Vec::new();
     let keep = |line: &[u8]| {
         records.push(serde_json::from_slice(line)?);
         Ok(())
     };
-    run(&std::env::current_exe().unwrap(), &job, &Cancel::default(), keep).unwrap();
+    run(
+        &std::env::current_exe().unwrap(),
+        &job,
+        &Cancel::default(),
+        keep,
+    )
+    .unwrap();
     records
 }
 
 fn calls(records: &[Record]) -> [u64; 4] {
     let found = records.iter().find_map(|r| match r.event {
-        Event::Calls { write, open, fsync, rename } => Some([write, open, fsync, rename]),
+        Event::Calls {
+            write,
+            open,
+            fsync,
+            rename,
+        } => Some([write, open, fsync, rename]),
         _ => None,
     });
     found.unwrap_or_else(|| panic!("the gate was not there: {records:?}"))
@@ -87,7 +111,12 @@ fn calls(records: &[Record]) -> [u64; 4] {
 
 fn held(records: &[Record]) -> Vec<(String, String, bool)> {
     let held = records.iter().filter_map(|r| match &r.event {
-        Event::Held { op, path, main_thread, .. } => Some((op.clone(), path.clone(), *main_thread)),
+        Event::Held {
+            op,
+            path,
+            main_thread,
+            ..
+        } => Some((op.clone(), path.clone(), *main_thread)),
         _ => None,
     });
     held.collect()
@@ -109,7 +138,11 @@ fn status(records: &[Record]) -> Option<i32> {
 }
 
 fn there(command: &str) -> bool {
-    let found = Command::new(command).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let found = Command::new(command)
+        .arg("--version")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
     let found = found.is_ok_and(|status| status.success());
     if !found {
         eprintln!("{command} isn't there: not tested");
@@ -208,11 +241,25 @@ fn synchronous_node_stands_still_and_promises_go_on() {
         return;
     }
     for (save, want) in [
-        ("fs.writeFileSync(`${out}/${number}`, data);", "disk.stalled_main"),
-        ("await fs.promises.writeFile(`${out}/${number}`, data);", "disk.goes_on"),
+        (
+            "fs.writeFileSync(`${out}/${number}`, data);",
+            "disk.stalled_main",
+        ),
+        (
+            "await fs.promises.writeFile(`${out}/${number}`, data);",
+            "disk.goes_on",
+        ),
     ] {
         let text = NODE.replace("SAVE", save);
-        assert_eq!(network(Tier::Full, "write", ("main.js", &text), &["node", "main.js"]), want);
+        assert_eq!(
+            network(
+                Tier::Full,
+                "write",
+                ("main.js", &text),
+                &["node", "main.js"]
+            ),
+            want
+        );
     }
 }
 
@@ -243,7 +290,12 @@ fn every_kind_of_call_is_known_for_what_it_does() {
     }
     for tier in TIERS {
         let scenario = "world: { disk: { hold: { ops: [fsync], from: 99 } } }, script: [exit]";
-        let records = play(tier, ("main.py", EVERY_KIND), &["python3", "main.py"], scenario);
+        let records = play(
+            tier,
+            ("main.py", EVERY_KIND),
+            &["python3", "main.py"],
+            scenario,
+        );
         assert_eq!(status(&records), Some(0), "{records:?}");
         assert_eq!(calls(&records), [11, 2, 2, 4], "{tier:?}");
     }
@@ -252,16 +304,36 @@ fn every_kind_of_call_is_known_for_what_it_does() {
 #[test]
 fn redirections_and_copies_of_a_shell_are_held() {
     let script = "mkdir \"$2\"; echo one > \"$2/a\"; cp \"$2/a\" \"$2/b\"; mv \"$2/b\" \"$2/c\"; cat < \"$2/a\" >> \"$2/c\"";
-    for (tier, op, want) in TIERS.into_iter().flat_map(|t| [(t, "write", ["a", "b"]), (t, "rename", ["c", ""])]) {
+    for (tier, op, want) in TIERS
+        .into_iter()
+        .flat_map(|t| [(t, "write", ["a", "b"]), (t, "rename", ["c", ""])])
+    {
         let scenario = format!(
             "world: {{ disk: {{ hold: {{ ops: [{op}], count: 2 }} }} }},
              script: [until: {{ held: 1 }}, let_go: {{ count: 1 }}, until: {{ held: 1 }}, let_go: {{}}, exit]"
         );
         let records = play(tier, ("main.sh", script), &["sh", "main.sh"], &scenario);
         assert_eq!(status(&records), Some(0), "{records:?}");
-        let held: Vec<_> = held(&records).into_iter().map(|(_, path, _)| path).collect();
-        assert_eq!(held, want.into_iter().filter(|w| !w.is_empty()).collect::<Vec<_>>(), "{tier:?} {op}");
-        let files = records.iter().filter(|r| matches!(&r.event, Event::File { sha256: Some(_), .. }));
+        let held: Vec<_> = held(&records)
+            .into_iter()
+            .map(|(_, path, _)| path)
+            .collect();
+        assert_eq!(
+            held,
+            want.into_iter()
+                .filter(|w| !w.is_empty())
+                .collect::<Vec<_>>(),
+            "{tier:?} {op}"
+        );
+        let files = records.iter().filter(|r| {
+            matches!(
+                &r.event,
+                Event::File {
+                    sha256: Some(_),
+                    ..
+                }
+            )
+        });
         assert_eq!(files.count(), 2);
     }
 }
@@ -283,9 +355,16 @@ print(os.write(fd, b"123"), flush=True)
     for tier in TIERS {
         let records = play(tier, ("main.py", text), &["python3", "main.py"], scenario);
         assert_eq!(status(&records), Some(0), "{records:?}");
-        assert_eq!(held(&records), [("write".to_owned(), "a".to_owned(), true)], "one call, held once");
+        assert_eq!(
+            held(&records),
+            [("write".to_owned(), "a".to_owned(), true)],
+            "one call, held once"
+        );
         let settled = settled(&records);
-        assert!(settled.len() == 2 && settled.iter().all(|s| s.held == 1), "{settled:?}");
+        assert!(
+            settled.len() == 2 && settled.iter().all(|s| s.held == 1),
+            "{settled:?}"
+        );
     }
 }
 
@@ -295,9 +374,21 @@ fn a_killed_program_leaves_no_held_call_behind() {
     let scenario = "world: { disk: { hold: { ops: [write] } } }, script: [until: { held: 1 }, signal: KILL, exit]";
     for tier in TIERS {
         let records = play(tier, ("main.sh", script), &["sh", "main.sh"], scenario);
-        let killed = |r: &&Record| matches!(r.event, Event::Exited { signal: Some(libc::SIGKILL), .. });
+        let killed = |r: &&Record| {
+            matches!(
+                r.event,
+                Event::Exited {
+                    signal: Some(libc::SIGKILL),
+                    ..
+                }
+            )
+        };
         assert!(records.iter().any(|r| killed(&r)), "{records:?}");
-        assert!(!records.iter().any(|r| matches!(r.event, Event::LetGo { .. } | Event::Fault { .. })));
+        assert!(
+            !records
+                .iter()
+                .any(|r| matches!(r.event, Event::LetGo { .. } | Event::Fault { .. }))
+        );
     }
 }
 
@@ -322,11 +413,22 @@ for name in "abc":
         ("{ ops: [open], nth: 2, errno: EMFILE }", "b EMFILE\n"),
     ] {
         let scenario = format!("world: {{ disk: {{ fail: {fail} }} }}, script: [exit]");
-        let records = play(Tier::Full, ("main.py", text), &["python3", "main.py"], &scenario);
-        let out: String = records.iter().filter_map(|r| match &r.event {
-            Event::Output { data: crate::evidence::Bytes::Text(text), .. } => Some(text.as_str()),
-            _ => None,
-        }).collect();
+        let records = play(
+            Tier::Full,
+            ("main.py", text),
+            &["python3", "main.py"],
+            &scenario,
+        );
+        let out: String = records
+            .iter()
+            .filter_map(|r| match &r.event {
+                Event::Output {
+                    data: crate::evidence::Bytes::Text(text),
+                    ..
+                } => Some(text.as_str()),
+                _ => None,
+            })
+            .collect();
         assert_eq!(out, want);
     }
 }
@@ -337,13 +439,29 @@ fn what_a_program_loads_is_recorded_once_and_what_isnt_there_is_not() {
     let scenario = "world: { disk: { loads: [nothing-here] } }, script: [exit]";
     for tier in TIERS {
         let records = play(tier, ("main.sh", script), &["sh", "main.sh"], scenario);
-        let loaded: Vec<&str> = records.iter().filter_map(|r| match &r.event {
-            Event::Loaded { path } => Some(path.as_str()),
-            _ => None,
-        }).collect();
-        assert_eq!(loaded.iter().filter(|path| path.ends_with("/work/main.sh")).count(), 1, "{loaded:?}");
-        assert!(!loaded.iter().any(|path| path.ends_with("nothing-here")), "{loaded:?}");
-        assert!(loaded.iter().any(|path| path.contains("libc.so")), "{loaded:?}");
+        let loaded: Vec<&str> = records
+            .iter()
+            .filter_map(|r| match &r.event {
+                Event::Loaded { path } => Some(path.as_str()),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(
+            loaded
+                .iter()
+                .filter(|path| path.ends_with("/work/main.sh"))
+                .count(),
+            1,
+            "{loaded:?}"
+        );
+        assert!(
+            !loaded.iter().any(|path| path.ends_with("nothing-here")),
+            "{loaded:?}"
+        );
+        assert!(
+            loaded.iter().any(|path| path.contains("libc.so")),
+            "{loaded:?}"
+        );
         let mention = |r: &&Record| matches!(&r.event, Event::Mention { path, line: 1, .. } if path == "main.sh");
         assert!(records.iter().any(|r| mention(&r)), "{records:?}");
     }
@@ -353,8 +471,21 @@ fn what_a_program_loads_is_recorded_once_and_what_isnt_there_is_not() {
 fn without_a_gate_the_folder_is_listed_all_the_same() {
     let script = "mkdir \"$2\"; echo one > \"$2/a\"";
     let scenario = "world: { disk: { hold: { ops: [write] } } }, script: [until: { held: 1 }, let_go: {}, exit]";
-    let records = play(Tier::Portable, ("main.sh", script), &["sh", "main.sh"], scenario);
+    let records = play(
+        Tier::Portable,
+        ("main.sh", script),
+        &["sh", "main.sh"],
+        scenario,
+    );
     assert_eq!(status(&records), Some(0), "{records:?}");
-    assert!(!records.iter().any(|r| matches!(r.event, Event::Calls { .. })));
-    assert!(records.iter().any(|r| matches!(&r.event, Event::File { path, size: 4, .. } if path == "a")));
+    assert!(
+        !records
+            .iter()
+            .any(|r| matches!(r.event, Event::Calls { .. }))
+    );
+    assert!(
+        records
+            .iter()
+            .any(|r| matches!(&r.event, Event::File { path, size: 4, .. } if path == "a"))
+    );
 }
