@@ -12,12 +12,15 @@ use std::time::{Duration, Instant};
 use rustix::fs::{Mode, OFlags};
 
 use super::handle::Job;
+use super::script::ScriptError;
 use super::look::Looker;
+use super::disk::{Disk, Policy, Shelf};
 use super::stage::Stage;
 use super::streams::Output;
-use super::{Launch, Program, Sealed, SpawnError, watchdog};
+use super::{Gate, Launch, Program, Sealed, SpawnError, watchdog};
 use crate::evidence::writer::Recorder;
 use crate::evidence::{Event, FORMAT, Header, Stream, Tier};
+use crate::plan::Plan;
 use crate::submission::argv;
 use crate::world::ledger::Ledger;
 use crate::world::diag::Diag;
@@ -25,6 +28,11 @@ use crate::world::origin::{Origin, OriginError, Serving};
 use crate::world::park;
 use crate::world::side::Side;
 use crate::world::swarm::{Shared, Swarm};
+
+/// The output folder's name in the work folder.
+const OUT: &str = "out";
+/// Processors of a submission whose calls are held.
+const GATED_CPUS: u32 = 2;
 
 /// Why a run could not be carried out: printed on standard error, and the arena's status is 1. A
 /// submission that can't be started is no such error but an event.
@@ -133,15 +141,26 @@ async fn run(job: Job, host: Host, sealed: Sealed, side: Rc<Side>) -> Result<(),
         let shared = Shared { recorder: recorder.clone(), side: side.clone(), target, diag: Diag::new().ok() };
         Swarm::new(shared, plan.seed)
     });
+    let shelf = match &plan.world.disk {
+        Some(disk) => {
+            values.insert("out".into(), vec![sealed.paths.work.join(OUT).display().to_string()]);
+            let shelf = Shelf::new(sealed.work.try_clone().map_err(ArenaError::World)?, OUT);
+            shelf.mentions(&disk.loads, &recorder);
+            Some(shelf)
+        }
+        None => None,
+    };
     // A parameter of the scenario overrides what the world would give: how bad arguments are made.
     for (name, value) in &plan.params {
         values.insert(name.clone(), vec![value.to_string()]);
     }
     let arguments = argv(&job.run, plan.command.get(1..).unwrap_or_default(), &values);
     match launch(&job, &sealed, arguments.clone()) {
-        Ok(program) => {
+        Ok(mut program) => {
             recorder.record(Event::Started { argv: arguments });
-            perform(job, host, World { recorder: recorder.clone(), ledger, serving, swarm, side }, program).await?;
+            let disk = disk(&job, &host, &sealed, &mut program, &recorder, &side)?;
+            let world = World { recorder: recorder.clone(), ledger, serving, swarm, disk, shelf, side };
+            perform(job, host, world, program).await?;
         }
         Err(error) if error.is_submission() => {
             recorder.record(Event::NotStarted { why: error.to_string() });
@@ -153,7 +172,47 @@ async fn run(job: Job, host: Host, sealed: Sealed, side: Rc<Side>) -> Result<(),
 }
 
 fn launch(job: &Job, sealed: &Sealed, argv: Vec<String>) -> Result<Program, SpawnError> {
-    super::spawn(sealed, &Launch { argv, limits: (&job.plan.limits).into(), ..Launch::default() })
+    let gate = gate(&job.plan);
+    let mut limits = super::Limits::from(&job.plan.limits);
+    if gate != Gate::Open {
+        // With more, a runtime's spare thread may take over from one that is stuck: the same verdict everywhere.
+        limits.cpus = Some(GATED_CPUS);
+    }
+    super::spawn(sealed, &Launch { argv, limits, gate, ..Launch::default() })
+}
+
+/// Which calls of the submission the scenario needs to see.
+fn gate(plan: &Plan) -> Gate {
+    match &plan.world.disk {
+        Some(disk) if !disk.loads.is_empty() => Gate::Loads,
+        Some(disk) if disk.hold.is_some() || disk.fail.is_some() => Gate::Files,
+        _ => Gate::Open,
+    }
+}
+
+/// The gate before the submission's files, where the scenario has one and the host gives it.
+fn disk(
+    job: &Job,
+    host: &Host,
+    sealed: &Sealed,
+    program: &mut Program,
+    recorder: &Rc<Recorder>,
+    side: &Rc<Side>,
+) -> Result<Option<Rc<Disk>>, ArenaError> {
+    let (Some(plan), Some(notify)) = (&job.plan.world.disk, program.notify.take()) else {
+        return Ok(None);
+    };
+    let policy = Policy::new(plan, &job.plan).map_err(ScriptError::Amount)?;
+    // As the kernel tells it: without links on the way, where the folder is the host's own.
+    let work = match job.config.tier {
+        Tier::Full => sealed.paths.work.clone(),
+        _ => sealed.paths.work.canonicalize().map_err(ArenaError::Watch)?,
+    };
+    let proc = host.proc.try_clone().map_err(ArenaError::Watch)?;
+    let disk = Disk::new(notify, proc, work.join(OUT), policy, recorder.clone(), side.clone());
+    let disk = disk.map_err(ArenaError::Watch)?;
+    tokio::task::spawn_local(disk.clone().pump());
+    Ok(Some(disk))
 }
 
 /// What the submission meets.
@@ -162,13 +221,15 @@ struct World {
     ledger: Rc<Ledger>,
     serving: Option<Serving>,
     swarm: Option<Swarm>,
+    disk: Option<Rc<Disk>>,
+    shelf: Option<Shelf>,
     side: Rc<Side>,
 }
 
 async fn perform(
     job: Job,
     host: Host,
-    World { recorder, ledger, serving, swarm, side }: World,
+    World { recorder, ledger, serving, swarm, disk, shelf, side }: World,
     mut program: Program,
 ) -> Result<(), ArenaError> {
     let bound = job.plan.limits.output_bytes;
@@ -190,6 +251,8 @@ async fn perform(
         ledger,
         serving,
         swarm,
+        disk,
+        shelf,
         side,
         program: RefCell::new(program),
         out,

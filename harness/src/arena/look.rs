@@ -160,9 +160,12 @@ impl Thread {
 }
 
 impl Look {
-    /// Whether no thread can run, those excused by `held` (thread ids whose syscall the gate holds).
+    /// Whether no thread can run. A thread whose call the gate holds (`held`, by thread id) sleeps as any other,
+    /// or uninterruptibly once a signal waits for it; one that is being killed is awake, held or not.
     pub fn asleep(&self, held: impl Fn(u32) -> bool) -> bool {
-        self.threads.iter().all(|t| t.sleeps() || t.over() || t.stopped() || held(t.tid))
+        self.threads.iter().all(|t| {
+            t.sleeps() || t.over() || t.stopped() || (t.state == b'D' && held(t.tid))
+        })
     }
 
     /// Processor time of all living threads, nanoseconds.

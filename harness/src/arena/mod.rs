@@ -35,6 +35,7 @@ pub use status::{Ending, Status};
 mod accounts;
 pub mod child;
 mod clients;
+mod disk;
 pub mod handle;
 pub mod look;
 mod script;

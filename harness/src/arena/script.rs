@@ -6,6 +6,7 @@ use super::settle::{Patience, Seen, watch};
 use super::stage::Stage;
 use crate::evidence::{Event, Settled, StepOutcome};
 use crate::task::amount::AmountError;
+use crate::task::disk::LetGo;
 use crate::task::script::{Condition, Release, Step};
 use crate::world::ledger::Pick;
 use crate::world::swarm::Swarm;
@@ -65,6 +66,7 @@ impl Stage {
                 self.ledger.open();
                 StepOutcome::Reached
             }
+            Step::LetGo(let_go) => self.let_go(let_go)?,
             Step::Signal(name) => self.signal(name),
             Step::Measure(label) => {
                 self.measure(label);
@@ -103,7 +105,7 @@ impl Stage {
                     threads: look.alive(root),
                     in_flight: counts.in_flight as u32,
                     parked: counts.parked as u32,
-                    held: 0,
+                    held: self.held() as u32,
                     unread: self.serving.as_ref().and_then(|s| s.queues().unread),
                     unused: counts.unused as u32,
                     cpu_ns: look.run_ns(),
@@ -128,6 +130,7 @@ impl Stage {
             parked_at_body: value(&condition.parked_at_body)?,
             requests: value(&condition.requests)?,
             answered: value(&condition.answered)?,
+            held: value(&condition.held)?,
             lines: value(&condition.lines)?,
             echoed: self.members(condition.echoed.as_ref())?,
             ended: self.members(condition.ended.as_ref())?,
@@ -142,9 +145,22 @@ impl Stage {
             && least(goal.parked_at_body, counts.parked_at_body)
             && least(goal.requests, counts.requests)
             && least(goal.answered, counts.answered)
+            && least(goal.held, self.held())
             && least(goal.lines, self.lines())
             && goal.echoed.as_ref().is_none_or(|m| self.have(m, Swarm::echoed))
             && goal.ended.as_ref().is_none_or(|m| self.have(m, Swarm::ended))
+    }
+
+    /// Calls that the disk holds now.
+    fn held(&self) -> u64 {
+        self.disk.as_ref().map_or(0, |disk| disk.held())
+    }
+
+    fn let_go(&self, let_go: &LetGo) -> Result<StepOutcome, ScriptError> {
+        let count = let_go.count.as_ref().map(|a| self.plan.amount(a)).transpose()?;
+        let Some(disk) = &self.disk else { return Ok(StepOutcome::Idle) };
+        let gone = disk.let_go(count).map_err(ScriptError::Gate)?;
+        Ok(if gone == 0 { StepOutcome::Idle } else { StepOutcome::Reached })
     }
 
     fn release(&self, release: &Release) -> Result<StepOutcome, AmountError> {
@@ -162,6 +178,7 @@ struct Goal {
     parked_at_body: Option<u64>,
     requests: Option<u64>,
     answered: Option<u64>,
+    held: Option<u64>,
     lines: Option<u64>,
     echoed: Option<(String, Option<u64>)>,
     ended: Option<(String, Option<u64>)>,
@@ -174,6 +191,8 @@ pub enum ScriptError {
     Amount(#[from] AmountError),
     #[error("the task pack's script speaks of clients, but its world has no swarm")]
     NoSwarm,
+    #[error("a held call can't be let go: {0}")]
+    Gate(#[source] std::io::Error),
     #[error("the host gives no more sockets for clients: {0}")]
     Sockets(#[source] std::io::Error),
 }

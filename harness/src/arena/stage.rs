@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use super::disk::{Disk, Shelf};
 use super::look::Looker;
 use super::settle::Scene;
 use super::{Program, accounts};
@@ -26,6 +27,10 @@ pub struct Stage {
     pub side: Rc<Side>,
     /// Absent in a world without clients.
     pub swarm: Option<Swarm>,
+    /// The gate before the submission's files. Absent where nothing of them is held or watched.
+    pub disk: Option<Rc<Disk>>,
+    /// Absent in a world without an output folder.
+    pub shelf: Option<Shelf>,
     pub program: RefCell<Program>,
     pub out: Rc<Output>,
     pub err: Rc<Output>,
@@ -65,8 +70,8 @@ impl Scene for Stage {
         self.serving.as_ref().and_then(|s| s.queues().on_the_way).unwrap_or(false)
     }
 
-    fn holds(&self, _tid: u32) -> bool {
-        false
+    fn holds(&self, tid: u32) -> bool {
+        self.disk.as_ref().is_some_and(|disk| disk.holds(tid))
     }
 
     fn exited(&self) -> bool {
@@ -123,6 +128,12 @@ impl Stage {
         self.err.drain();
         if let Some(swarm) = &self.swarm {
             swarm.report();
+        }
+        if let Some(disk) = &self.disk {
+            disk.report();
+        }
+        if let Some(Err(error)) = self.shelf.as_ref().map(|shelf| shelf.report(&self.recorder)) {
+            self.recorder.record(Event::Fault { message: format!("the output folder can't be read: {error}") });
         }
         self.out.close();
         self.err.close();

@@ -117,6 +117,84 @@ codes! {
     /// The host accounts memory too coarsely.
     MemoryUnknown "memory.unknown" Inconclusive ["mib"];
 
+    /// While a call was held, further requests began.
+    DiskGoesOn "disk.goes_on" Pass ["op" "file" "new"];
+    /// Nothing was left to download by the time of the first call that could be held.
+    DiskLate "disk.late" Pass ["op"];
+    /// The program makes no call of this kind, so that none can stop it.
+    DiskNoSuchCall "disk.no_such_call" Pass ["op"];
+    /// A call on a file was held, and the network stood still.
+    DiskStalled "disk.stalled" Fail ["op" "file" "new" "wanted" "left"];
+    /// The same, and it was the main thread that waited.
+    DiskStalledMain "disk.stalled_main" Fail ["op" "file" "new" "wanted" "left"];
+    /// No file was ever touched.
+    DiskUntouched "disk.untouched" Fail ["ending"];
+    /// Files came to be in a way that the gate doesn't see.
+    DiskUnseen "disk.unseen" Inconclusive ["op"];
+    /// This host shows no calls on files.
+    DiskNoGate "disk.no_gate" Inconclusive [];
+    /// What waits for the disk stays bounded.
+    BacklogBounded "disk.backlog_bounded" Pass ["bound" "waiting"];
+    /// More and more came in while the disk was held.
+    BacklogExceeded "disk.backlog" Fail ["bound" "waiting" "held"];
+    /// The disk's error was told.
+    DiskErrorTold "disk.error_told" Pass ["error" "op" "file" "status"];
+    /// All files are there in spite of it.
+    DiskErrorMended "disk.error_mended" Pass ["error" "op" "file"];
+    /// The disk failed, a file is missing, and the program ends with success.
+    DiskErrorIgnored "disk.error_ignored" Fail ["error" "op" "file" "missing"];
+    /// A spoilt file lies under its final name.
+    DiskErrorPartial "disk.error_partial" Fail ["error" "op" "file" "name"];
+    /// Other files are missing too.
+    DiskErrorSpoils "disk.error_spoils" Fail ["error" "op" "file" "others" "status"];
+    /// Not a word of it on standard error.
+    DiskErrorSilent "disk.error_silent" Fail ["error" "op" "file" "status"];
+    /// The program hangs after it.
+    DiskErrorHang "disk.error_hang" Fail ["error" "op" "file"];
+
+    /// Each file has its bytes.
+    FilesEqual "files.equal" Pass ["files"];
+    /// A file has other bytes.
+    FileDiffers "files.different" Fail ["file" "target" "size" "expected"];
+    /// Files are missing.
+    FileMissing "files.missing" Fail ["missing" "total" "file" "target"];
+    /// Files that could not be read.
+    FilesUnread "files.unread" Inconclusive ["files"];
+    /// No halves under final names.
+    NoPartial "files.no_partial" Pass ["entries"];
+    /// A failed download left a file under its final name.
+    PartialFile "files.partial" Fail ["file" "size" "expected" "target"];
+    /// The kill left a half under its final name.
+    PartialAfterKill "files.partial_killed" Fail ["file" "size" "expected" "target"];
+    /// Nothing was saved at all.
+    NothingSaved "files.nothing_saved" Fail ["ending"];
+    /// Nothing was written elsewhere.
+    StayedInside "files.inside" Pass ["entries"];
+    /// A file was written outside of the folder.
+    EscapedFolder "files.outside" Fail ["file" "target"];
+    /// A file with a difficult name was lost silently.
+    LostByName "files.lost" Fail ["target"];
+    /// Equal names don't replace each other.
+    NotOverwritten "files.distinct" Pass ["entries"];
+    /// One file replaced another.
+    Overwritten "files.overwritten" Fail ["file" "asked" "lost" "target"];
+
+    /// Each failed download was named.
+    FailuresNamed "failures.named" Pass ["failed"];
+    /// Failed downloads without a word.
+    FailureUnnamed "failures.unnamed" Fail ["unnamed" "failed" "target"];
+    /// The text of an error was saved as if it were the file.
+    ErrorPageSaved "failures.saved" Fail ["file" "status" "target"];
+
+    /// None of the libraries was loaded.
+    LibraryAvoided "house.avoided" Pass ["files"];
+    /// One of them was.
+    LibraryLoaded "house.library" Fail ["library" "path" "place"];
+    /// This host doesn't show what is loaded; a source names one of them.
+    LibraryMentioned "house.mentioned" Inconclusive ["library" "place"];
+    /// This host doesn't show what is loaded.
+    LibraryUnseen "house.unseen" Inconclusive [];
+
     /// The program made no request at all.
     NothingDone "nothing.done" Fail ["ending"];
     /// The evidence ends before the question was decided.

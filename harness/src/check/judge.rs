@@ -2,7 +2,9 @@
 
 use super::code::Code;
 use super::view::View;
-use super::{Verdict, coverage, ending, flight, memory, output, sockets};
+use super::{
+    Verdict, coverage, ending, failures, files, flight, held, house, memory, output, sockets,
+};
 use crate::task::Amount;
 use crate::task::Scenario;
 use crate::task::rule::Rule;
@@ -31,6 +33,15 @@ pub fn judge(rule: &Rule, view: &View) -> Verdict {
         Rule::RefusesArguments(_) => ending::refuses_arguments(view),
         Rule::PrintsResults(_) => output::prints_results(view),
         Rule::BoundedMemory(memory) => with(view, &memory.mib, |n| memory::bounded(view, n)),
+        Rule::GoesOn(goes_on) => with(view, &goes_on.in_flight, |n| held::goes_on(view, n)),
+        Rule::Backlog(backlog) => with(view, &backlog.bodies, |n| held::backlog(view, n)),
+        Rule::FilesEqual(_) => files::equal(view),
+        Rule::NoPartial(_) => files::no_partial(view),
+        Rule::StaysInside(_) => files::stays_inside(view),
+        Rule::NoOverwriting(_) => files::no_overwriting(view),
+        Rule::ReportsFailures(_) => failures::reports(view),
+        Rule::ReportsDiskErrors(_) => failures::reports_disk_errors(view),
+        Rule::Avoids(_) => house::avoids(view),
         Rule::All(rules) => rules
             .iter()
             .map(|rule| judge(rule, view))

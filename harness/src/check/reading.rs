@@ -51,9 +51,11 @@ impl<'a> Reading<'a> {
             not_started: None,
             complete: false,
             hosts: Vec::new(),
+            disk: Default::default(),
             out: Vec::new(),
             err: Vec::new(),
             out_dropped: 0,
+            err_dropped: 0,
         };
         let mut expected = vec![false; header.plan.items.len()];
         let mut left = 0;
@@ -141,6 +143,10 @@ impl<'a> Reading<'a> {
                 stream: Stream::Out,
                 bytes,
             } => self.view.out_dropped += bytes,
+            Event::OutputDropped {
+                stream: Stream::Err,
+                bytes,
+            } => self.view.err_dropped += bytes,
             Event::Settled(settled) => {
                 self.view.processes = self.view.processes.max(settled.processes);
                 self.settled = Some((n, settled));
@@ -167,7 +173,7 @@ impl<'a> Reading<'a> {
                 self.view.fault.get_or_insert((n, message));
             }
             Event::End => self.view.complete = true,
-            _ => {}
+            other => self.view.disk.take(n, other),
         }
     }
 

@@ -303,6 +303,35 @@ impl Story {
     }
 
     /// A give-up limit ends the run; what the harness does then is no end of the program's own.
+    /// The program ended, and then these were seen.
+    pub fn exit_later(self, status: i32, seen: impl IntoIterator<Item = Event>) -> Story {
+        let ended = self.event(Event::Exited {
+            status: Some(status),
+            signal: None,
+        });
+        seen.into_iter().fold(ended, Story::event).event(Event::End)
+    }
+
+    /// A signal ended the program, and then these were seen.
+    pub fn exit_by(self, signal: i32, seen: impl IntoIterator<Item = Event>) -> Story {
+        let ended = self.event(Event::Exited {
+            status: None,
+            signal: Some(signal),
+        });
+        seen.into_iter().fold(ended, Story::event).event(Event::End)
+    }
+
+    /// A settle step came to its end with so many calls held.
+    pub fn settled_with_held(mut self, step: u32, held: u32) -> Story {
+        self = self.settle(step);
+        for record in self.records.iter_mut().rev().take(2) {
+            if let Event::Settled(settled) = &mut record.event {
+                settled.held = held;
+            }
+        }
+        self
+    }
+
     pub fn gave_up(self, settled: bool) -> Story {
         self.event(Event::GaveUp {
             settled,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::reading::Reading;
+use super::shelf::DiskSeen;
 use crate::evidence::{Ending, Event, Grade, Header, Record, Settled, StepOutcome, Tier, Usage};
 use crate::plan::{Item, Plan};
 use crate::task::script::Step;
@@ -43,9 +44,12 @@ pub struct View<'a> {
     pub complete: bool,
     /// Names of the origin's hosts.
     pub hosts: Vec<&'a str>,
+    /// What was seen of the submission's files.
+    pub disk: DiskSeen<'a>,
     pub(super) out: Vec<u8>,
     pub(super) err: Vec<u8>,
     pub(super) out_dropped: u64,
+    pub(super) err_dropped: u64,
 }
 
 /// One request.
@@ -261,6 +265,11 @@ impl<'a> View<'a> {
 
     pub fn stderr(&self) -> std::borrow::Cow<'_, str> {
         String::from_utf8_lossy(&self.err)
+    }
+
+    /// Bytes of standard error that were not kept.
+    pub fn stderr_dropped(&self) -> u64 {
+        self.err_dropped
     }
 
     /// Bytes of standard output that were not kept.

@@ -113,7 +113,10 @@ pub enum Event {
     Leftover { processes: u32, names: Vec<String> },
     /// A limit of the arena was hit by the submission (memory, processes, output, file size).
     LimitHit { limit: String, count: u64 },
-    /// What lies in the output folder at the end of the run.
+    /// Calls on files of the output folder in all. Only where the gate saw them.
+    Calls { write: u64, open: u64, fsync: u64, rename: u64 },
+    /// What lies in the output folder at the end of the run, by its path there. A path that begins with
+    /// `../` is a file beside the folder that is new or was changed.
     File {
         path: String,
         kind: FileKind,
@@ -121,8 +124,10 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sha256: Option<String>,
     },
-    /// A library or program file that the submission mapped or ran.
+    /// A file that the submission opened for reading, where the scenario watches for that: a module, a library.
     Loaded { path: String },
+    /// A source file of the submission names a library that the scenario watches for. A hint, no proof.
+    Mention { path: String, line: u32, library: String },
     /// The harness or the host failed: nothing in this run can be judged.
     Fault { message: String },
     /// Always last, when the run came to its end in order.

@@ -1,9 +1,10 @@
 //! From a scenario and a seed to the plan of one run.
 
 use super::seed::{Dice, derive};
-use super::{Item, Plan};
+use super::{Item, Plan, paths};
 use crate::task::amount::{Amount, AmountError};
-use crate::task::world::{Answer, Framing, Origin, Placement};
+use super::body::BINARY;
+use crate::task::world::{Answer, Content, Framing, Origin, Paths, Placement};
 use crate::task::{Params, Scenario, Task};
 
 /// Most entries of a list, doubled lines included.
@@ -120,15 +121,17 @@ impl List<'_> {
 
         let mut order = Dice::new(self.seed, "order");
         let mut first = Vec::new();
-        let mut mixed: Vec<(Answer, u32)> = (0..pages)
-            .map(|page| (Answer::Status(200), if page < twice { 2 } else { 1 }))
+        let paths = self.origin.paths;
+        let mut mixed: Vec<(Answer, u32, Paths)> = (0..pages)
+            .map(|page| (Answer::Status(200), if page < twice { 2 } else { 1 }, paths))
             .collect();
         for (also, count) in self.origin.also.iter().zip(counts) {
             let place = match also.place {
                 Placement::First => &mut first,
                 Placement::Mixed => &mut mixed,
             };
-            place.extend((0..count).map(|_| (also.answer.clone(), 1)));
+            let paths = also.paths.unwrap_or(paths);
+            place.extend((0..count).map(|_| (also.answer.clone(), 1, paths)));
         }
         order.shuffle(&mut first);
         order.shuffle(&mut mixed);
@@ -136,11 +139,15 @@ impl List<'_> {
 
         let mut traits = Dice::new(self.seed, "items");
         let mut hosts = Hosts::new(self.origin.hosts);
+        let mut hostile = 0;
         Ok(first
             .into_iter()
             .enumerate()
-            .map(|(index, (answer, listed))| {
-                self.item(index, answer, listed, &mut hosts, &mut traits)
+            .map(|(index, (answer, listed, paths))| {
+                let nth = hostile;
+                hostile += usize::from(paths == Paths::Hostile);
+                let path = |shape, tag| paths::path(paths, nth, shape, tag, index);
+                self.item(index, answer, listed, path, &mut hosts, &mut traits)
             })
             .collect())
     }
@@ -150,6 +157,7 @@ impl List<'_> {
         index: usize,
         answer: Answer,
         listed: u32,
+        path: impl FnOnce(u64, u64) -> String,
         hosts: &mut Hosts,
         dice: &mut Dice,
     ) -> Item {
@@ -162,7 +170,7 @@ impl List<'_> {
             host,
             path: match answer {
                 Answer::Malformed => malformed(shape, tag, index),
-                _ => path(shape, tag, index),
+                _ => path(shape, tag),
             },
             size: match answer {
                 Answer::Status(204 | 205 | 304) => 0,
@@ -173,7 +181,10 @@ impl List<'_> {
             },
             framing: framing(&answer, self.origin.framing, form),
             answer,
-            body,
+            body: match self.origin.content {
+                Content::Text => body & !BINARY,
+                Content::Binary => body | BINARY,
+            },
             listed,
         }
     }
@@ -256,16 +267,6 @@ fn framing(answer: &Answer, wanted: Framing, form: u64) -> Framing {
         }
         (Framing::Close, true) => Framing::Length,
         (framing, _) => framing,
-    }
-}
-
-/// The index makes it unique, whatever the tag.
-fn path(shape: u64, tag: u64, index: usize) -> String {
-    match shape % 4 {
-        0 => format!("/{tag:08x}/{index}"),
-        1 => format!("/pages/{index}-{tag:08x}.html"),
-        2 => format!("/items?id={index}&key={tag:08x}"),
-        _ => format!("/{tag:08x}/p{index}.txt"),
     }
 }
 

@@ -3,6 +3,7 @@
 
 pub mod body;
 pub mod expand;
+pub mod paths;
 pub mod seed;
 
 pub use body::{body, digest};

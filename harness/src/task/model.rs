@@ -123,6 +123,10 @@ pub struct Check {
     pub title: Text,
     pub rule: Rule,
     pub points: f64,
+    /// Points taken away when it fails, whatever else was gained: a house rule of a course. It then
+    /// gives no points of its own.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub penalty: f64,
     #[serde(default)]
     pub visibility: Visibility,
     /// Overrides the catalogue's hint.
@@ -131,6 +135,10 @@ pub struct Check {
     /// Anchor in the statement.
     #[serde(default)]
     pub link: Option<String>,
+}
+
+fn is_zero(points: &f64) -> bool {
+    *points == 0.0
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -34,6 +34,26 @@ pub enum Rule {
     /// idle ones for each host (a pool), and those of requests beyond the limit (`never_exceeds`
     /// judges them).
     BoundedSockets(Bound),
+    /// While a call of one file is held by the disk, the other downloads go on: at least as many further
+    /// requests start as may be in flight (or all that are left).
+    GoesOn(GoesOn),
+    /// While the disk is held, no more than so many bodies have come in completely.
+    Backlog(Backlog),
+    /// Each download that came to its end is a file of its name in the output folder, byte by byte.
+    FilesEqual(Empty),
+    /// No part of a body lies under a final name: not after a failed download, nor after a kill.
+    NoPartial(Empty),
+    /// Whatever the names of the list say, nothing was written outside of the output folder, and nothing
+    /// was lost silently.
+    StaysInside(Empty),
+    /// Entries that ask for the same name don't replace each other silently.
+    NoOverwriting(Empty),
+    /// Each failed download is named on standard error, and an answer other than 2xx leaves no file.
+    ReportsFailures(Empty),
+    /// A failing disk is told on standard error and by the exit status, and spoils one file only.
+    ReportsDiskErrors(Empty),
+    /// The submission loads none of the libraries that the scenario's disk watches for (`loads`).
+    Avoids(Empty),
     /// All of these hold: one check with several sides. The worst of them is shown.
     All(Vec<Rule>),
 }
@@ -47,6 +67,20 @@ pub struct Empty {}
 #[serde(deny_unknown_fields)]
 pub struct Bound {
     pub in_flight: Amount,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GoesOn {
+    /// The limit: so many further requests must start.
+    pub in_flight: Amount,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Backlog {
+    /// Bodies that may wait for the disk.
+    pub bodies: Amount,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

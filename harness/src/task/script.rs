@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::amount::Amount;
+use super::disk::LetGo;
 use super::swarm::{Connect, Group, Members, Send};
 use crate::evidence::Point;
 
@@ -18,8 +19,10 @@ pub enum Step {
     Until(Condition),
     /// Let parked answers go.
     Release(Release),
-    /// Open all gates, those of answers yet to come included.
+    /// Open all gates, those of answers yet to come included. The disk is no such gate.
     Open,
+    /// Let calls go that the disk holds.
+    LetGo(LetGo),
     /// Wait until the submission's own process has ended.
     Exit,
     /// Send a signal to the submission's own process: `TERM`, `INT`, `KILL`, `STOP`, `CONT`, `HUP`, `USR1`.
@@ -58,6 +61,8 @@ pub struct Condition {
     pub requests: Option<Amount>,
     /// At least so many answers ended since the run began.
     pub answered: Option<Amount>,
+    /// At least so many calls held by the disk.
+    pub held: Option<Amount>,
     /// At least so many lines on standard output.
     pub lines: Option<Amount>,
     /// So many clients to whom everything that they said has come back.

@@ -3,6 +3,7 @@
 
 mod check;
 mod clients;
+mod disk;
 mod script;
 mod world;
 

@@ -18,6 +18,7 @@ use super::raw::Saying;
 use super::serve::{Ask, Route, Site};
 use crate::evidence::{Ending, Point};
 use crate::plan::Item;
+use crate::plan::body::BINARY;
 use crate::task::world::{Answer as Kind, Framing};
 
 const LOST: &str = "no such page\n";
@@ -179,10 +180,11 @@ fn answer(site: &Rc<Site>, asked: &Asked) -> Response<Answer> {
         *response.version_mut() = Version::HTTP_10;
     }
     let headers = response.headers_mut();
-    headers.insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static("text/plain; charset=utf-8"),
-    );
+    let kind = match content {
+        Content::Seeded(seed) if seed & BINARY != 0 => "application/octet-stream",
+        _ => "text/plain; charset=utf-8",
+    };
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     if status == 302
         && let Some(target) = entry.and_then(|(item, _)| item.redirect_target())
         && let Ok(location) = HeaderValue::try_from(site.url(asked.host, &target))

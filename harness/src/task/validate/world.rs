@@ -52,6 +52,7 @@ impl Flaws {
                 mend,
             );
         }
+        self.disk(&at.to("world").to("disk"), task, scenario);
         self.script(&at.to("script"), scenario);
     }
 
@@ -110,7 +111,7 @@ pub(super) fn holds(scenario: &Scenario) -> bool {
     })
 }
 
-fn gives(scenario: &Scenario, name: &str) -> bool {
+pub(super) fn gives(scenario: &Scenario, name: &str) -> bool {
     scenario.with.iter().all(|set| set.contains_key(name))
 }
 
