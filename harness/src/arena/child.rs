@@ -63,6 +63,7 @@ pub enum ArenaError {
 pub fn main() -> Result<(), ArenaError> {
     let job = read_job().map_err(ArenaError::Job)?;
     let host = Host::open(&job).map_err(ArenaError::World)?;
+    allow_descriptors();
     let sealed = super::seal(&job.config)?;
     let side = Side::new().map_err(ArenaError::World)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -77,6 +78,13 @@ pub fn main() -> Result<(), ArenaError> {
         Ok(done) => done,
         Err(panic) => Err(ArenaError::World(io::Error::other(panic))),
     }
+}
+
+/// Each client of a swarm is a descriptor of ours. Staying with fewer shows where they are needed.
+fn allow_descriptors() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let most = getrlimit(Resource::Nofile).maximum;
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: most, maximum: most });
 }
 
 /// The job is one line; standard input stays open as the lifeline. Read byte by byte, so that nothing
@@ -138,7 +146,8 @@ async fn run(job: Job, host: Host, sealed: Sealed, side: Rc<Side>) -> Result<(),
         values.insert("host".into(), vec![Ipv4Addr::LOCALHOST.to_string()]);
         values.insert("port".into(), vec![port.to_string()]);
         let target = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let shared = Shared { recorder: recorder.clone(), side: side.clone(), target, diag: Diag::new().ok() };
+        let shared = Shared { recorder: recorder.clone(), side: side.clone(), target, diag: Diag::new().ok(), all: Default::default(), news: Default::default() };
+        recorder.record(Event::Target { addr: target });
         Swarm::new(shared, plan.seed)
     });
     let shelf = match &plan.world.disk {

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::clients::SERVER_TIMER;
 use super::settle::{Patience, Seen, watch};
 use super::stage::Stage;
 use crate::evidence::{Event, Settled, StepOutcome};
@@ -40,9 +41,11 @@ impl Stage {
     async fn step(&self, step: &Step) -> Result<StepOutcome, ScriptError> {
         Ok(match step {
             Step::Settle => {
+                // A server has nothing in flight that its own time-outs could spoil.
+                let brief = if self.swarm.is_some() && self.serving.is_none() { self.idle() } else { SETTLE_IDLE };
                 let patience = Patience {
                     timer: SETTLE_TIMER,
-                    idle: SETTLE_IDLE.min(self.idle()),
+                    idle: brief.min(self.idle()),
                     spin: SETTLE_SPIN,
                     until: self.deadline,
                 };
@@ -53,7 +56,11 @@ impl Stage {
             }
             Step::Until(condition) => {
                 let goal = self.goal(condition)?;
-                self.observe(self.patience(UNTIL_TIMER), || self.holds_for(&goal)).await
+                if condition.echoed.is_some() || condition.ended.is_some() {
+                    self.hear_out(SERVER_TIMER, || self.holds_for(&goal)).await
+                } else {
+                    self.observe(self.patience(UNTIL_TIMER), || self.holds_for(&goal)).await
+                }
             }
             Step::Exit => {
                 match self.observe(self.patience(self.idle()), || false).await {
@@ -72,7 +79,7 @@ impl Stage {
                 self.measure(label);
                 StepOutcome::Reached
             }
-            Step::Listen => self.observe(self.patience(UNTIL_TIMER), || self.listening()).await,
+            Step::Listen => self.observe(self.patience(self.idle()), || self.listening()).await,
             other => self.act(other).await?,
         })
     }

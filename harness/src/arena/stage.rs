@@ -62,6 +62,14 @@ impl Scene for Stage {
         self.side.seq()
     }
 
+    fn news(&self) -> u64 {
+        match &self.swarm {
+            // A server may complain every second and serve nobody.
+            Some(swarm) if self.serving.is_none() => swarm.news(),
+            _ => self.side.seq(),
+        }
+    }
+
     fn busy(&self) -> bool {
         self.ledger.busy() || self.swarm.as_ref().is_some_and(Swarm::busy)
     }
@@ -72,6 +80,10 @@ impl Scene for Stage {
 
     fn holds(&self, tid: u32) -> bool {
         self.disk.as_ref().is_some_and(|disk| disk.holds(tid))
+    }
+
+    fn owed(&self) -> bool {
+        self.swarm.as_ref().is_some_and(Swarm::owed)
     }
 
     fn exited(&self) -> bool {
@@ -122,6 +134,9 @@ impl Stage {
         }
         if let Err(error) = self.program.borrow_mut().kill() {
             self.recorder.record(Event::Fault { message: format!("the submission can't be ended: {error}") });
+        }
+        if let Some(swarm) = &self.swarm {
+            swarm.leave();
         }
         self.side.drain().await;
         self.out.drain();

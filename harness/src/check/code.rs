@@ -194,6 +194,52 @@ codes! {
     LibraryMentioned "house.mentioned" Inconclusive ["library" "place"];
     /// This host doesn't show what is loaded.
     LibraryUnseen "house.unseen" Inconclusive [];
+    /// The server never listened on its port.
+    NeverListened "server.never_listened" Fail ["port"];
+    /// The server ended before it was asked to.
+    ServerEnded "server.ended" Fail ["ending"];
+    /// Clients were refused, or left waiting for a connection.
+    NotAccepting "server.not_accepting" Fail ["connected" "count"];
+    /// Everything came back.
+    Echoed "echo.right" Pass ["clients"];
+    /// The server stands still and owes bytes to its clients.
+    NotEchoed "echo.missing" Fail ["clients" "served" "sent" "received"];
+    /// The server ended connections before all bytes had come back.
+    Cut "echo.cut" Fail ["clients" "sent" "received"];
+    /// Other bytes came back than were sent.
+    EchoedWrong "echo.wrong" Fail ["at" "expected" "got"];
+    /// Letters came back in upper case.
+    Raised "case.raised" Pass [];
+    /// Letters came back as they were sent.
+    Unraised "case.unraised" Fail ["letters"];
+    /// After a half-close all that was left came back, and then the end of the stream.
+    FinishedWell "half_close.right" Pass [];
+    /// After a half-close the server doesn't end the connection.
+    LeftOpen "half_close.left_open" Fail [];
+    /// After a half-close the server ended the connection by a reset.
+    EndedByReset "half_close.reset" Fail [];
+    /// The server came to rest.
+    Rests "rest.kept" Pass [];
+    /// The server keeps the processor busy with nothing.
+    Spins "rest.spins" Fail [];
+    /// The server wakes up so often that it costs processor time.
+    Polls "rest.polls" Fail ["percent"];
+    /// No descriptor stayed open.
+    DescriptorsFreed "descriptors.freed" Pass ["before" "after" "connections"];
+    /// Descriptors stayed open.
+    DescriptorsLeaked "descriptors.leaked" Fail ["before" "after" "connections"];
+    /// The host doesn't tell the descriptors of a process.
+    DescriptorsUnknown "descriptors.unknown" Inconclusive [];
+    /// Memory stayed as it was.
+    MemorySteady "memory.steady" Pass ["mib" "grown"];
+    /// Memory grew with what clients sent.
+    MemoryGrew "memory.grew" Fail ["mib" "grown"];
+    /// The signal ended the server.
+    SignalEnded "signal.ended" Pass ["signal" "ending"];
+    /// The signal changed nothing.
+    SignalIgnored "signal.ignored" Fail ["signal"];
+    /// The signal ended the server in another way.
+    SignalWrongEnd "signal.wrong_end" Fail ["signal" "ending"];
 
     /// The program made no request at all.
     NothingDone "nothing.done" Fail ["ending"];

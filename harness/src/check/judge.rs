@@ -3,7 +3,8 @@
 use super::code::Code;
 use super::view::View;
 use super::{
-    Verdict, coverage, ending, failures, files, flight, held, house, memory, output, sockets,
+    Verdict, account, coverage, ending, failures, files, flight, held, house, memory, output, serving,
+    sockets,
 };
 use crate::task::Amount;
 use crate::task::Scenario;
@@ -42,6 +43,17 @@ pub fn judge(rule: &Rule, view: &View) -> Verdict {
         Rule::ReportsFailures(_) => failures::reports(view),
         Rule::ReportsDiskErrors(_) => failures::reports_disk_errors(view),
         Rule::Avoids(_) => house::avoids(view),
+        Rule::Echoes(of) => serving::echoes(view, &of.group),
+        Rule::Uppercases(of) => serving::uppercases(view, &of.group),
+        Rule::Finishes(of) => serving::finishes(view, &of.group),
+        Rule::Rests(_) => account::rests(view),
+        Rule::FreesDescriptors(of) => {
+            account::frees_descriptors(view, &of.group, &of.before, &of.after)
+        }
+        Rule::SteadyMemory(of) => with(view, &of.mib, |mib| {
+            account::steady_memory(view, &of.group, &of.before, &of.after, mib)
+        }),
+        Rule::EndsOnSignal(_) => account::ends_on_signal(view),
         Rule::All(rules) => rules
             .iter()
             .map(|rule| judge(rule, view))

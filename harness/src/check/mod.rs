@@ -1,6 +1,8 @@
 //! Checks: pure functions from the evidence of a run to a verdict. No input or output, no clock.
 
+mod account;
 mod address;
+pub mod clients;
 pub mod code;
 mod common;
 mod coverage;
@@ -15,6 +17,7 @@ pub mod memory;
 mod output;
 mod reading;
 mod shelf;
+mod serving;
 mod sockets;
 mod verdict;
 pub mod view;

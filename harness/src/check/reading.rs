@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::clients::Clients;
 use super::view::{Finish, Flight, FlightEnd, How, Moment, Sockets, View};
 use crate::evidence::{Bytes, Event, Header, Record, Settled, StepOutcome, Stream};
 use crate::plan::Item;
@@ -38,6 +39,7 @@ impl<'a> Reading<'a> {
         let view = View {
             header,
             flights: Vec::new(),
+            clients: Clients::new(&header.plan.script),
             moments: Vec::new(),
             released: Vec::new(),
             most: 0,
@@ -78,6 +80,7 @@ impl<'a> Reading<'a> {
 
     pub(super) fn take(&mut self, record: &'a Record) {
         let n = record.n;
+        self.view.clients.take(record);
         match &record.event {
             Event::World { hosts } => {
                 self.view.hosts = hosts.iter().map(|h| h.name.as_str()).collect();

@@ -15,6 +15,8 @@ use crate::task::{Kind, Limits, Params, Value};
 pub struct Story {
     records: Vec<Record>,
     next: u64,
+    /// Nanoseconds that the clock is ahead.
+    lag: u64,
     /// Latest request for each item.
     latest: HashMap<u32, u64>,
 }
@@ -80,6 +82,7 @@ impl Story {
         let mut story = Story {
             records: Vec::new(),
             next: 0,
+            lag: 0,
             latest: HashMap::new(),
         };
         story.push(Event::Run(Box::new(header)));
@@ -108,13 +111,19 @@ impl Story {
         let n = self.records.len() as u64;
         self.records.push(Record {
             n,
-            t: n * 1000,
+            t: n * 1000 + self.lag,
             event,
         });
     }
 
     pub fn event(mut self, event: Event) -> Story {
         self.push(event);
+        self
+    }
+
+    /// The next event comes so much later, in nanoseconds.
+    pub fn later(mut self, ns: u64) -> Story {
+        self.lag += ns;
         self
     }
 

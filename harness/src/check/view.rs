@@ -18,6 +18,8 @@ pub struct View<'a> {
     pub header: &'a Header,
     /// All requests, in the order in which they came.
     pub flights: Vec<Flight<'a>>,
+    /// What became of the swarm's clients.
+    pub clients: super::clients::Clients<'a>,
     /// The ends of the script's steps, in order.
     pub moments: Vec<Moment<'a>>,
     /// Event numbers at which a gate let an answer go on.
@@ -252,6 +254,11 @@ impl<'a> View<'a> {
             .filter(flying)
             .map(|f| f.begin)
             .collect()
+    }
+
+    /// The end of the script's step of this index.
+    pub fn moment(&self, step: usize) -> Option<&Moment<'a>> {
+        self.moments.iter().find(|m| m.step == step)
     }
 
     /// Times that a limit of this name was struck.

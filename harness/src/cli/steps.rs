@@ -33,6 +33,13 @@ pub fn waits_for(step: &Step, plan: &Plan) -> String {
                 connect.group
             )
         }
+        Step::Visit(visit) => {
+            format!(
+                "lets {} client(s) come and go ({})",
+                number(&visit.count),
+                visit.group
+            )
+        }
         Step::Send(send) => format!("lets clients speak ({})", send.group),
         Step::Read(clients) => format!("lets clients read ({})", clients.group),
         Step::Deaf(clients) => format!("lets clients read no more ({})", clients.group),

@@ -10,6 +10,9 @@ use crate::plan::Plan;
 /// Version of the evidence format. Raised when an old reader would misread a new file.
 pub const FORMAT: u32 = 1;
 
+/// Why a run or a step was given up: so much processor time was used without anything coming of it.
+pub const SPINNING: &str = "the program kept the processor busy and did nothing";
+
 /// One numbered, timed event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
@@ -29,6 +32,8 @@ pub enum Event {
     Run(Box<Header>),
     /// The world listens: where each host of the origin can be reached.
     World { hosts: Vec<Place> },
+    /// The world's clients expect the submission to serve this address.
+    Target { addr: std::net::SocketAddr },
     /// The submission was started with these arguments.
     Started { argv: Vec<String> },
 
@@ -68,8 +73,14 @@ pub enum Event {
     /// A client of the swarm is connected to the submission.
     ClientOpen { client: u32, group: u16 },
     /// A client of the swarm could not connect.
-    ClientRefused { client: u32, error: String },
-    /// A client handed bytes to its kernel; `total` so far.
+    ClientRefused {
+        client: u32,
+        #[serde(default)]
+        group: u16,
+        error: String,
+    },
+    /// A client handed bytes to its kernel; `total` so far. Said at the end of each message, and wherever
+    /// a step of the script didn't come to what it waited for.
     ClientSent { client: u32, total: u64 },
     /// A client received bytes; `total` so far, all as expected unless a mismatch was recorded.
     /// `unraised` counts ASCII letters that came back as they were sent instead of upper-cased.

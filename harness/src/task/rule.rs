@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::amount::Amount;
+use super::swarm::Group;
 
 /// What a check judges.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -54,6 +55,24 @@ pub enum Rule {
     ReportsDiskErrors(Empty),
     /// The submission loads none of the libraries that the scenario's disk watches for (`loads`).
     Avoids(Empty),
+    /// Everything that the clients of the group said came back to them, by each `until: { echoed: … }` of
+    /// the script that names the group.
+    Echoes(Group),
+    /// The same, and the ASCII letters among it came back in upper case.
+    Uppercases(Group),
+    /// The clients of the group, which half-close, get all that is left and then an orderly end of the
+    /// stream, by the script's `until: { ended: … }`.
+    Finishes(Group),
+    /// The submission comes to rest at each `settle` of the script, and uses no processor time between two
+    /// that follow each other.
+    Rests(Empty),
+    /// Of the connections of a `visit` between two accounts, no descriptor stays open.
+    FreesDescriptors(Between),
+    /// The submission's own memory doesn't grow between two accounts, though clients sent far more than
+    /// they took.
+    SteadyMemory(Grown),
+    /// The script's signal ends the submission soon: with status 0, or by that very signal.
+    EndsOnSignal(Empty),
     /// All of these hold: one check with several sides. The worst of them is shown.
     All(Vec<Rule>),
 }
@@ -109,5 +128,25 @@ pub enum Status {
 #[serde(deny_unknown_fields)]
 pub struct BoundedMemory {
     /// The limit of the scenario, MiB; the bytes that went through must be more than this.
+    pub mib: Amount,
+}
+
+/// Two accounts, by the labels of their `measure` steps, and the clients that came between them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Between {
+    pub group: String,
+    pub before: String,
+    pub after: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Grown {
+    /// Clients that send more than `mib` and don't read at first.
+    pub group: String,
+    pub before: String,
+    pub after: String,
+    /// Most that memory may grow, MiB.
     pub mib: Amount,
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::amount::Amount;
 use super::disk::LetGo;
-use super::swarm::{Connect, Group, Members, Send};
+use super::swarm::{Connect, Group, Members, Send, Visit};
 use crate::evidence::Point;
 
 /// One step. Waiting steps end when their condition holds, when the submission has settled and so
@@ -33,6 +33,8 @@ pub enum Step {
     Listen,
     /// Connect clients of the swarm, and wait until each is connected or refused.
     Connect(Connect),
+    /// Clients that come and go, one after the other.
+    Visit(Visit),
     /// Let every client of a group say something.
     Send(Send),
     /// Let every client of a group read what comes back from now on.

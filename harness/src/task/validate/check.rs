@@ -77,7 +77,7 @@ impl Flaws {
                     mend,
                 );
             }
-            _ => {}
+            other => self.client_rule(at, scenario, other),
         }
     }
 
@@ -129,6 +129,7 @@ fn amounts(rule: &Rule) -> Vec<(Vec<&'static str>, &Amount)> {
         }
         Rule::Refills(refills) => vec![(vec!["refills", "in_flight"], &refills.in_flight)],
         Rule::BoundedMemory(memory) => vec![(vec!["bounded_memory", "mib"], &memory.mib)],
+        Rule::SteadyMemory(grown) => vec![(vec!["steady_memory", "mib"], &grown.mib)],
         Rule::GoesOn(goes_on) => vec![(vec!["goes_on", "in_flight"], &goes_on.in_flight)],
         Rule::Backlog(backlog) => vec![(vec!["backlog", "bodies"], &backlog.bodies)],
         Rule::FilesEqual(_)
@@ -144,6 +145,12 @@ fn amounts(rule: &Rule) -> Vec<(Vec<&'static str>, &Amount)> {
         | Rule::Exits(_)
         | Rule::PrintsResults(_)
         | Rule::RefusesArguments(_)
+        | Rule::Echoes(_)
+        | Rule::Uppercases(_)
+        | Rule::Finishes(_)
+        | Rule::Rests(_)
+        | Rule::FreesDescriptors(_)
+        | Rule::EndsOnSignal(_)
         | Rule::All(_) => Vec::new(),
     }
 }

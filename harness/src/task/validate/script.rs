@@ -63,6 +63,7 @@ impl Flaws {
                 }
                 Step::Listen
                 | Step::Connect(_)
+                | Step::Visit(_)
                 | Step::Send(_)
                 | Step::Read(_)
                 | Step::Deaf(_)
