@@ -12,6 +12,7 @@ use super::common;
 use super::coverage::lawful_repeats;
 use super::known::Known;
 use super::view::{Flight, View, fetches};
+use crate::evidence::Tier;
 use crate::plan::SitePlan;
 use crate::plan::site::{Form, START};
 use crate::task::site::LinkKind;
@@ -262,8 +263,10 @@ impl Judge<'_, '_> {
     fn passed(&self) -> Verdict {
         let letters = |name: &&str| name.contains(|c: char| c.is_ascii_alphabetic());
         if self.kinds == [LinkKind::Capitals] && !self.view.hosts.first().is_some_and(letters) {
-            // A literal address has no capitals.
-            return Verdict::new(Code::Untested);
+            // A literal address, as in the lower tiers, has no capitals.
+            return Verdict::new(Code::TierTooWeak)
+                .fact("tier", tier_name(self.view.header.tier))
+                .fact("needed", tier_name(Tier::Full));
         }
         if !self.was_tried() {
             return ended_early(self.view, self.site);
@@ -347,6 +350,14 @@ impl Judge<'_, '_> {
         }
         text = text.replace("{name}", self.view.hosts.first().unwrap_or(&""));
         text.chars().take(SHOWN).collect()
+    }
+}
+
+fn tier_name(tier: Tier) -> &'static str {
+    match tier {
+        Tier::Full => "full",
+        Tier::Reduced => "reduced",
+        Tier::Portable => "portable",
     }
 }
 

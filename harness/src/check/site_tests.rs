@@ -1,4 +1,5 @@
 use crate::check::story::{Story, check, script};
+use crate::evidence::{Event, Place};
 use crate::plan::site;
 use crate::plan::{Item, SitePlan};
 use crate::task::Params;
@@ -342,5 +343,26 @@ fn a_line_for_each_visited_page() {
         &lines(&format!("{} 200\n{} 200\n", url(0), url(1))),
         rule,
         "output.false_success",
+    );
+}
+
+#[test]
+fn an_address_in_figures_has_no_capitals() {
+    let site = of_kind("capitals");
+    let figures = |addr: &str| {
+        let place = Place {
+            name: addr.into(),
+            addr: format!("{addr}:8000").parse().unwrap(),
+        };
+        fetch(
+            story(&site, "[open, exit]").event(Event::World { hosts: vec![place] }),
+            due(&site),
+        )
+        .exit(0)
+    };
+    check(
+        &figures("127.0.0.1"),
+        "{ visits: { links: [capitals] } }",
+        "run.tier",
     );
 }
