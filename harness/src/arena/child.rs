@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{Mode, OFlags};
 
-use super::handle::Job;
-use super::script::ScriptError;
-use super::look::Looker;
 use super::disk::{Disk, Policy, Shelf};
+use super::handle::Job;
+use super::look::Looker;
+use super::script::ScriptError;
 use super::stage::Stage;
 use super::streams::Output;
 use super::{Gate, Launch, Program, Sealed, SpawnError, watchdog};
@@ -22,8 +22,8 @@ use crate::evidence::writer::Recorder;
 use crate::evidence::{Event, FORMAT, Header, Stream, Tier};
 use crate::plan::Plan;
 use crate::submission::argv;
-use crate::world::ledger::Ledger;
 use crate::world::diag::Diag;
+use crate::world::ledger::Ledger;
 use crate::world::origin::{Origin, OriginError, Serving};
 use crate::world::park;
 use crate::world::side::Side;
@@ -84,7 +84,13 @@ pub fn main() -> Result<(), ArenaError> {
 fn allow_descriptors() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let most = getrlimit(Resource::Nofile).maximum;
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: most, maximum: most });
+    let _ = setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: most,
+            maximum: most,
+        },
+    );
 }
 
 /// The job is one line; standard input stays open as the lifeline. Read byte by byte, so that nothing
@@ -104,15 +110,25 @@ struct Host {
 impl Host {
     fn open(job: &Job) -> io::Result<Host> {
         let folder = |path: &Path| {
-            rustix::fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+            rustix::fs::open(
+                path,
+                OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
+                Mode::empty(),
+            )
         };
         let input = job.config.input.as_deref().map(folder).transpose()?;
-        Ok(Host { proc: folder(Path::new("/proc"))?, input })
+        Ok(Host {
+            proc: folder(Path::new("/proc"))?,
+            input,
+        })
     }
 
     fn write_input(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let Some(folder) = &self.input else { return Err(io::Error::other("the run has no input folder")) };
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let Some(folder) = &self.input else {
+            return Err(io::Error::other("the run has no input folder"));
+        };
+        let flags =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = rustix::fs::openat(folder, name, flags, Mode::from_raw_mode(0o644))?;
         std::fs::File::from(file).write_all(bytes)
     }
@@ -126,33 +142,68 @@ async fn run(job: Job, host: Host, sealed: Sealed, side: Rc<Side>) -> Result<(),
         gradus: env!("CARGO_PKG_VERSION").to_owned(),
         tier: job.config.tier,
         plan: plan.clone(),
-        facilities: sealed.facilities.iter().chain(&job.facilities).map(|(k, v)| (k.clone(), v.clone())).collect(),
+        facilities: sealed
+            .facilities
+            .iter()
+            .chain(&job.facilities)
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect(),
     })));
     let ledger = Ledger::new(recorder.clone(), plan.seed);
     let mut serving = None;
     let mut values: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    if plan.world.origin.is_some() {
+    if plan.world.has_pages() {
         let (origin, hosts) = Origin::bind(&plan, job.config.tier).map_err(ArenaError::Origin)?;
         recorder.record(Event::World { hosts });
-        host.write_input("urls.txt", &origin.urls_file()).map_err(ArenaError::World)?;
-        if let Some(input) = &sealed.paths.input {
-            values.insert("urls".into(), vec![input.join("urls.txt").display().to_string()]);
+        if plan.site.is_some() {
+            // Of a site the program is told the start, and nothing else.
+            values.insert(
+                "url".into(),
+                plan.items
+                    .first()
+                    .map(|start| origin.url(start))
+                    .into_iter()
+                    .collect(),
+            );
+        } else {
+            host.write_input("urls.txt", &origin.urls_file())
+                .map_err(ArenaError::World)?;
+            if let Some(input) = &sealed.paths.input {
+                values.insert(
+                    "urls".into(),
+                    vec![input.join("urls.txt").display().to_string()],
+                );
+            }
         }
         let diag = Diag::new().ok();
-        serving = Some(origin.serve(&side, &ledger, diag).map_err(ArenaError::World)?);
+        serving = Some(
+            origin
+                .serve(&side, &ledger, diag)
+                .map_err(ArenaError::World)?,
+        );
     }
     let swarm = plan.world.swarm.as_ref().map(|swarm| {
         let port = job.port.unwrap_or(swarm.port);
         values.insert("host".into(), vec![Ipv4Addr::LOCALHOST.to_string()]);
         values.insert("port".into(), vec![port.to_string()]);
         let target = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let shared = Shared { recorder: recorder.clone(), side: side.clone(), target, diag: Diag::new().ok(), all: Default::default(), news: Default::default() };
+        let shared = Shared {
+            recorder: recorder.clone(),
+            side: side.clone(),
+            target,
+            diag: Diag::new().ok(),
+            all: Default::default(),
+            news: Default::default(),
+        };
         recorder.record(Event::Target { addr: target });
         Swarm::new(shared, plan.seed)
     });
     let shelf = match &plan.world.disk {
         Some(disk) => {
-            values.insert("out".into(), vec![sealed.paths.work.join(OUT).display().to_string()]);
+            values.insert(
+                "out".into(),
+                vec![sealed.paths.work.join(OUT).display().to_string()],
+            );
             let shelf = Shelf::new(sealed.work.try_clone().map_err(ArenaError::World)?, OUT);
             shelf.mentions(&disk.loads, &recorder);
             Some(shelf)
@@ -168,11 +219,21 @@ async fn run(job: Job, host: Host, sealed: Sealed, side: Rc<Side>) -> Result<(),
         Ok(mut program) => {
             recorder.record(Event::Started { argv: arguments });
             let disk = disk(&job, &host, &sealed, &mut program, &recorder, &side)?;
-            let world = World { recorder: recorder.clone(), ledger, serving, swarm, disk, shelf, side };
+            let world = World {
+                recorder: recorder.clone(),
+                ledger,
+                serving,
+                swarm,
+                disk,
+                shelf,
+                side,
+            };
             perform(job, host, world, program).await?;
         }
         Err(error) if error.is_submission() => {
-            recorder.record(Event::NotStarted { why: error.to_string() });
+            recorder.record(Event::NotStarted {
+                why: error.to_string(),
+            });
         }
         Err(error) => return Err(ArenaError::Spawn(error)),
     }
@@ -187,7 +248,15 @@ fn launch(job: &Job, sealed: &Sealed, argv: Vec<String>) -> Result<Program, Spaw
         // With more, a runtime's spare thread may take over from one that is stuck: the same verdict everywhere.
         limits.cpus = Some(GATED_CPUS);
     }
-    super::spawn(sealed, &Launch { argv, limits, gate, ..Launch::default() })
+    super::spawn(
+        sealed,
+        &Launch {
+            argv,
+            limits,
+            gate,
+            ..Launch::default()
+        },
+    )
 }
 
 /// Which calls of the submission the scenario needs to see.
@@ -215,10 +284,21 @@ fn disk(
     // As the kernel tells it: without links on the way, where the folder is the host's own.
     let work = match job.config.tier {
         Tier::Full => sealed.paths.work.clone(),
-        _ => sealed.paths.work.canonicalize().map_err(ArenaError::Watch)?,
+        _ => sealed
+            .paths
+            .work
+            .canonicalize()
+            .map_err(ArenaError::Watch)?,
     };
     let proc = host.proc.try_clone().map_err(ArenaError::Watch)?;
-    let disk = Disk::new(notify, proc, work.join(OUT), policy, recorder.clone(), side.clone());
+    let disk = Disk::new(
+        notify,
+        proc,
+        work.join(OUT),
+        policy,
+        recorder.clone(),
+        side.clone(),
+    );
     let disk = disk.map_err(ArenaError::Watch)?;
     tokio::task::spawn_local(disk.clone().pump());
     Ok(Some(disk))
@@ -238,7 +318,15 @@ struct World {
 async fn perform(
     job: Job,
     host: Host,
-    World { recorder, ledger, serving, swarm, disk, shelf, side }: World,
+    World {
+        recorder,
+        ledger,
+        serving,
+        swarm,
+        disk,
+        shelf,
+        side,
+    }: World,
     mut program: Program,
 ) -> Result<(), ArenaError> {
     let bound = job.plan.limits.output_bytes;
@@ -252,7 +340,8 @@ async fn perform(
     drop(program.stdin.take());
     tokio::task::spawn_local(out.clone().pump());
     tokio::task::spawn_local(err.clone().pump());
-    let looker = (job.config.tier > Tier::Portable).then(|| Looker::new(host.proc, program.init_pid as u32));
+    let looker =
+        (job.config.tier > Tier::Portable).then(|| Looker::new(host.proc, program.init_pid as u32));
     let stage = Rc::new(Stage {
         deadline: Instant::now() + Duration::from_secs(job.plan.limits.wall_s),
         plan: job.plan,

@@ -139,7 +139,11 @@ fn the_gate_of_loads_holds_every_open() {
         gate: Gate::Loads,
         deny_trace: false,
     };
-    for flags in [libc::O_RDONLY, libc::O_CLOEXEC, libc::O_CREAT | libc::O_WRONLY] {
+    for flags in [
+        libc::O_RDONLY,
+        libc::O_CLOEXEC,
+        libc::O_CREAT | libc::O_WRONLY,
+    ] {
         assert_eq!(ask(loads, libc::SYS_openat, openat(flags)), NOTIFY);
     }
     assert_eq!(ask(loads, libc::SYS_write, NONE), NOTIFY);

@@ -21,8 +21,8 @@ pub mod seal;
 pub mod spawn;
 pub mod status;
 mod sys;
-pub mod tree;
 pub mod toolchain;
+pub mod tree;
 pub mod user;
 pub mod wall;
 

@@ -29,7 +29,10 @@ impl Stage {
     pub async fn play(&self) -> Result<(), ScriptError> {
         for (index, step) in self.plan.script.iter().enumerate() {
             let outcome = self.step(step).await?;
-            self.recorder.record(Event::Step { step: index as u32, outcome });
+            self.recorder.record(Event::Step {
+                step: index as u32,
+                outcome,
+            });
             if Instant::now() >= self.deadline {
                 break;
             }
@@ -42,7 +45,11 @@ impl Stage {
         Ok(match step {
             Step::Settle => {
                 // A server has nothing in flight that its own time-outs could spoil.
-                let brief = if self.swarm.is_some() && self.serving.is_none() { self.idle() } else { SETTLE_IDLE };
+                let brief = if self.swarm.is_some() && self.serving.is_none() {
+                    self.idle()
+                } else {
+                    SETTLE_IDLE
+                };
                 let patience = Patience {
                     timer: SETTLE_TIMER,
                     idle: brief.min(self.idle()),
@@ -59,15 +66,14 @@ impl Stage {
                 if condition.echoed.is_some() || condition.ended.is_some() {
                     self.hear_out(SERVER_TIMER, || self.holds_for(&goal)).await
                 } else {
-                    self.observe(self.patience(UNTIL_TIMER), || self.holds_for(&goal)).await
+                    self.observe(self.patience(UNTIL_TIMER), || self.holds_for(&goal))
+                        .await
                 }
             }
-            Step::Exit => {
-                match self.observe(self.patience(self.idle()), || false).await {
-                    StepOutcome::Exited => StepOutcome::Reached,
-                    other => other,
-                }
-            }
+            Step::Exit => match self.observe(self.patience(self.idle()), || false).await {
+                StepOutcome::Exited => StepOutcome::Reached,
+                other => other,
+            },
             Step::Release(release) => self.release(release)?,
             Step::Open => {
                 self.ledger.open();
@@ -79,13 +85,21 @@ impl Stage {
                 self.measure(label);
                 StepOutcome::Reached
             }
-            Step::Listen => self.observe(self.patience(self.idle()), || self.listening()).await,
+            Step::Listen => {
+                self.observe(self.patience(self.idle()), || self.listening())
+                    .await
+            }
             other => self.act(other).await?,
         })
     }
 
     pub(super) fn patience(&self, timer: Duration) -> Patience {
-        Patience { timer, idle: self.idle(), spin: UNTIL_SPIN, until: self.deadline }
+        Patience {
+            timer,
+            idle: self.idle(),
+            spin: UNTIL_SPIN,
+            until: self.deadline,
+        }
     }
 
     fn idle(&self) -> Duration {
@@ -93,7 +107,11 @@ impl Stage {
     }
 
     /// Watches, and records what was seen where it isn't the goal.
-    pub(super) async fn observe(&self, patience: Patience, goal: impl FnMut() -> bool) -> StepOutcome {
+    pub(super) async fn observe(
+        &self,
+        patience: Patience,
+        goal: impl FnMut() -> bool,
+    ) -> StepOutcome {
         let mut looker = self.looker.take();
         let seen = watch(self, looker.as_mut(), patience, goal).await;
         let outcome = match &seen {
@@ -121,7 +139,10 @@ impl Stage {
                 StepOutcome::Stuck
             }
             Seen::GaveUp(why) => {
-                self.recorder.record(Event::GaveUp { settled: false, why: (*why).to_owned() });
+                self.recorder.record(Event::GaveUp {
+                    settled: false,
+                    why: (*why).to_owned(),
+                });
                 StepOutcome::GaveUp
             }
         };
@@ -130,7 +151,13 @@ impl Stage {
     }
 
     fn goal(&self, condition: &Condition) -> Result<Goal, ScriptError> {
-        let value = |amount: &Option<_>| amount.as_ref().map(|a| self.plan.amount(a)).transpose().map_err(ScriptError::Amount);
+        let value = |amount: &Option<_>| {
+            amount
+                .as_ref()
+                .map(|a| self.plan.amount(a))
+                .transpose()
+                .map_err(ScriptError::Amount)
+        };
         Ok(Goal {
             in_flight: value(&condition.in_flight)?,
             parked: value(&condition.parked)?,
@@ -154,8 +181,14 @@ impl Stage {
             && least(goal.answered, counts.answered)
             && least(goal.held, self.held())
             && least(goal.lines, self.lines())
-            && goal.echoed.as_ref().is_none_or(|m| self.have(m, Swarm::echoed))
-            && goal.ended.as_ref().is_none_or(|m| self.have(m, Swarm::ended))
+            && goal
+                .echoed
+                .as_ref()
+                .is_none_or(|m| self.have(m, Swarm::echoed))
+            && goal
+                .ended
+                .as_ref()
+                .is_none_or(|m| self.have(m, Swarm::ended))
     }
 
     /// Calls that the disk holds now.
@@ -164,18 +197,46 @@ impl Stage {
     }
 
     fn let_go(&self, let_go: &LetGo) -> Result<StepOutcome, ScriptError> {
-        let count = let_go.count.as_ref().map(|a| self.plan.amount(a)).transpose()?;
-        let Some(disk) = &self.disk else { return Ok(StepOutcome::Idle) };
+        let count = let_go
+            .count
+            .as_ref()
+            .map(|a| self.plan.amount(a))
+            .transpose()?;
+        let Some(disk) = &self.disk else {
+            return Ok(StepOutcome::Idle);
+        };
         let gone = disk.let_go(count).map_err(ScriptError::Gate)?;
-        Ok(if gone == 0 { StepOutcome::Idle } else { StepOutcome::Reached })
+        Ok(if gone == 0 {
+            StepOutcome::Idle
+        } else {
+            StepOutcome::Reached
+        })
     }
 
     fn release(&self, release: &Release) -> Result<StepOutcome, AmountError> {
-        let count = release.count.as_ref().map(|a| self.plan.amount(a)).transpose()?;
-        let spare = release.spare.as_ref().map(|a| self.plan.amount(a)).transpose()?.unwrap_or(0);
-        let pick = Pick { count, order: release.order, at: release.at, spare };
+        let count = release
+            .count
+            .as_ref()
+            .map(|a| self.plan.amount(a))
+            .transpose()?;
+        let spare = release
+            .spare
+            .as_ref()
+            .map(|a| self.plan.amount(a))
+            .transpose()?
+            .unwrap_or(0);
+        let pick = Pick {
+            count,
+            order: release.order,
+            at: release.at,
+            spare,
+        };
         let let_go = self.ledger.release(&pick);
-        Ok(if let_go.is_empty() { StepOutcome::Idle } else { StepOutcome::Reached })
+        Ok(if let_go.is_empty() {
+            StepOutcome::Idle
+        } else {
+            StepOutcome::Reached
+        })
     }
 }
 

@@ -60,7 +60,11 @@ pub enum Seen {
     /// The submission's own process ended first.
     Exited,
     /// It can't move before the world acts, or before the timer.
-    Settled { grade: Grade, timer: Option<Duration>, look: Look },
+    Settled {
+        grade: Grade,
+        timer: Option<Duration>,
+        look: Look,
+    },
     /// A give-up limit struck while it could still move.
     GaveUp(&'static str),
 }
@@ -119,7 +123,9 @@ pub async fn watch(
             }
         }
         if calm.quiet(now) >= patience.idle {
-            return Seen::GaveUp("nothing happened for too long, though the program could still run");
+            return Seen::GaveUp(
+                "nothing happened for too long, though the program could still run",
+            );
         }
         if scene.busy() {
             scene.nap(NAP_MAX);
@@ -127,7 +133,11 @@ pub async fn watch(
         }
         let Some(looker) = looker.as_deref_mut() else {
             if calm.quiet(now) >= TIMED.max(4 * calm.longest) {
-                return Seen::Settled { grade: Grade::Timed, timer: None, look: Look::default() };
+                return Seen::Settled {
+                    grade: Grade::Timed,
+                    timer: None,
+                    look: Look::default(),
+                };
             }
             scene.nap(NAP_MAX);
             continue;
@@ -143,7 +153,9 @@ pub async fn watch(
         look_due = Instant::now() + now.elapsed();
         // Its own process can't be gone without init having told so: init is about to.
         if first.processes == 0 || !first.asleep(|tid| scene.holds(tid)) {
-            let spent = first.run_ns().saturating_sub(*run_ns_at_event.get_or_insert(first.run_ns()));
+            let spent = first
+                .run_ns()
+                .saturating_sub(*run_ns_at_event.get_or_insert(first.run_ns()));
             if Duration::from_nanos(spent) >= patience.spin {
                 return Seen::GaveUp(SPINNING);
             }
@@ -184,7 +196,11 @@ pub async fn watch(
             Ok(timer) => (timer.into_iter().chain(timerfd).min(), true),
             Err(_) => (timerfd, false),
         };
-        let settled = |grade| Seen::Settled { grade, timer, look: second.clone() };
+        let settled = |grade| Seen::Settled {
+            grade,
+            timer,
+            look: second.clone(),
+        };
         if known && timer.is_none_or(|t| t >= patience.timer) {
             return settled(Grade::Certain);
         }
@@ -207,7 +223,12 @@ struct Calm {
 
 impl Calm {
     fn new() -> Calm {
-        Calm { last_event: Instant::now(), longest: Duration::ZERO, had_event: false, points: 0 }
+        Calm {
+            last_event: Instant::now(),
+            longest: Duration::ZERO,
+            had_event: false,
+            points: 0,
+        }
     }
 
     fn quiet(&self, now: Instant) -> Duration {
@@ -245,7 +266,10 @@ mod tests {
         for i in 1..=8 {
             assert!(!calm.point(at(540 + i * 10)), "point {i}");
         }
-        assert!(!calm.point(at(540 + 159)), "four periods of 40 ms are not over");
+        assert!(
+            !calm.point(at(540 + 159)),
+            "four periods of 40 ms are not over"
+        );
         assert!(calm.point(at(540 + 160)));
     }
 

@@ -69,6 +69,21 @@ codes! {
     /// Healthy entries were not tried.
     NotTried "coverage.not_tried" Fail ["missing" "total" "faulty" "target"];
 
+    /// Pages were visited as links of these kinds lead.
+    Visited "site.visited" Pass ["pages"];
+    /// A page that another one leads to was never asked for.
+    PageMissing "site.missing" Fail ["missing" "total" "target" "link" "page"];
+    /// What isn't a link, or leads out of the site, was followed.
+    Followed "site.followed" Fail ["target" "link" "page"];
+    /// Only a misreading of a link leads there.
+    Misread "site.misread" Fail ["target" "link" "page"];
+    /// A page asked for again, as another way of writing its address was taken for another page.
+    Again "site.again" Fail ["target" "times" "link"];
+    /// Beyond the bound of the distance.
+    TooDeep "site.too_deep" Fail ["target" "distance" "depth"];
+    /// No page leads there, read rightly or wrongly.
+    Unlinked "site.unlinked" Fail ["target"];
+
     /// Ended by itself as it should.
     Ended "ending.right" Pass ["status"];
     /// Ended with a failure where success was due.

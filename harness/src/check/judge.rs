@@ -3,8 +3,8 @@
 use super::code::Code;
 use super::view::View;
 use super::{
-    Verdict, account, coverage, ending, failures, files, flight, held, house, memory, output, serving,
-    sockets,
+    Verdict, account, coverage, ending, failures, files, flight, held, house, memory, output,
+    serving, site, sockets, visited,
 };
 use crate::task::Amount;
 use crate::task::Scenario;
@@ -28,6 +28,9 @@ pub fn judge(rule: &Rule, view: &View) -> Verdict {
         Rule::Refills(refills) => with(view, &refills.in_flight, |n| flight::refills(view, n)),
         Rule::BoundedSockets(bound) => with(view, &bound.in_flight, |n| sockets::bounded(view, n)),
         Rule::NotStalled(_) => flight::not_stalled(view),
+        Rule::EachOnce(_) if view.plan().site.is_some() => site::each_once(view),
+        Rule::Visits(visits) => site::visits(view, &visits.links),
+        Rule::PrintsVisits(_) => visited::prints_visits(view),
         Rule::EachOnce(_) => coverage::each_once(view),
         Rule::AllTried(_) => coverage::all_tried(view),
         Rule::Exits(exits) => ending::exits(view, exits.status),

@@ -13,14 +13,17 @@ mod flight;
 mod held;
 mod house;
 mod judge;
+mod known;
 pub mod memory;
 mod output;
 mod reading;
-mod shelf;
 mod serving;
+mod shelf;
+mod site;
 mod sockets;
 mod verdict;
 pub mod view;
+mod visited;
 mod worst;
 
 #[cfg(test)]

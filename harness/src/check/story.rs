@@ -69,6 +69,7 @@ impl Story {
             command: vec!["fetcher".into()],
             world: World::default(),
             items,
+            site: None,
             script,
             limits: Limits::default(),
         };

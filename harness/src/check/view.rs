@@ -58,6 +58,7 @@ pub struct View<'a> {
 #[derive(Debug)]
 pub struct Flight<'a> {
     pub conn: u64,
+    pub host: usize,
     pub method: &'a str,
     pub target: &'a str,
     pub item: Option<usize>,
@@ -70,6 +71,19 @@ pub struct Flight<'a> {
     /// A gate held its answer at some time.
     pub parked: bool,
     pub end: Option<FlightEnd>,
+}
+
+impl Flight<'_> {
+    /// Its answer went out to the last byte.
+    pub fn came_whole(&self) -> bool {
+        matches!(
+            self.end.map(|e| e.how),
+            Some(How::Answered {
+                ending: Ending::Complete,
+                ..
+            })
+        )
+    }
 }
 
 /// How a request came to its end.
@@ -227,6 +241,19 @@ impl<'a> View<'a> {
         }
     }
 
+    /// Number of the event that ended the run, if there is one.
+    pub fn end(&self) -> Option<u64> {
+        match self.finish {
+            Finish::Exit { n, .. }
+            | Finish::Signal { n, .. }
+            | Finish::Hang { n }
+            | Finish::Quiet { n, .. }
+            | Finish::Endless { n, .. }
+            | Finish::GaveUp { n, .. } => Some(n),
+            Finish::Unknown => None,
+        }
+    }
+
     /// Requests that were given up by the client, by the event that shows it.
     pub fn abandoned(&self) -> impl Iterator<Item = u64> {
         self.flights
@@ -238,12 +265,16 @@ impl<'a> View<'a> {
     /// for `each_once` alone, so that one mistake isn't counted under every title.
     pub fn expected(&self) -> impl Iterator<Item = usize> {
         let items = &self.plan().items;
-        let last = if items.len() > 1 {
+        // A site has no last page, and pages that must not be visited.
+        let site = self.plan().site.is_some();
+        let last = if items.len() > 1 && !site {
             items.len() - 1
         } else {
             usize::MAX
         };
-        (0..items.len()).filter(move |&i| i != last && View::visible(&items[i]))
+        (0..items.len()).filter(move |&i| {
+            i != last && View::visible(&items[i]) && (!site || items[i].listed > 0)
+        })
     }
 
     /// Number of the event of each request that was in flight just after event `n`.

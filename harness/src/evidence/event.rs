@@ -55,14 +55,25 @@ pub enum Event {
     /// The script let the answer go on from this point.
     Released { req: u64, at: Point },
     /// The last byte of the answer is about to be handed to the kernel: no longer in flight.
-    Answered { req: u64, status: u16, bytes: u64, ending: Ending },
+    Answered {
+        req: u64,
+        status: u16,
+        bytes: u64,
+        ending: Ending,
+    },
     /// The client was seen to be gone (closed its connection) while the request was in flight.
     Abandoned { req: u64 },
     /// A connection to the origin ended.
     Disconnected { conn: u64, by: Side, requests: u64 },
 
     /// A syscall of the submission inside the watched folder is held.
-    Held { call: u64, op: String, path: String, tid: u32, main_thread: bool },
+    Held {
+        call: u64,
+        op: String,
+        path: String,
+        tid: u32,
+        main_thread: bool,
+    },
     /// A held (or watched) syscall went on, or was failed with `errno`.
     LetGo {
         call: u64,
@@ -84,24 +95,41 @@ pub enum Event {
     ClientSent { client: u32, total: u64 },
     /// A client received bytes; `total` so far, all as expected unless a mismatch was recorded.
     /// `unraised` counts ASCII letters that came back as they were sent instead of upper-cased.
-    ClientReceived { client: u32, total: u64, unraised: u64 },
+    ClientReceived {
+        client: u32,
+        total: u64,
+        unraised: u64,
+    },
     /// A client has sent everything and half-closed its connection.
     ClientFinished { client: u32 },
     /// The first byte that differs from what the contract says must come back.
-    ClientMismatch { client: u32, at: u64, expected: String, got: String },
+    ClientMismatch {
+        client: u32,
+        at: u64,
+        expected: String,
+        got: String,
+    },
     /// A client's connection ended (for reading).
     ClientEnd { client: u32, how: ClientEnding },
 
     /// The submission could not be started (its command isn't there, isn't executable…).
     NotStarted { why: String },
     /// The submission printed. Kept up to the plan's bound for each stream.
-    Output { stream: Stream, #[serde(flatten)] data: Bytes },
+    Output {
+        stream: Stream,
+        #[serde(flatten)]
+        data: Bytes,
+    },
     /// More output than is kept; `bytes` is the number dropped in all, said once at the end.
     OutputDropped { stream: Stream, bytes: u64 },
     /// The submission (with all its children) closed this stream.
     OutputEnd { stream: Stream },
     /// The world wrote to the submission's standard input; `end` when it closed it.
-    Input { #[serde(flatten)] data: Bytes, end: bool },
+    Input {
+        #[serde(flatten)]
+        data: Bytes,
+        end: bool,
+    },
 
     /// Nothing in the submission can move before the world acts (or before `timer_ns`).
     Settled(Settled),
@@ -125,7 +153,12 @@ pub enum Event {
     /// A limit of the arena was hit by the submission (memory, processes, output, file size).
     LimitHit { limit: String, count: u64 },
     /// Calls on files of the output folder in all. Only where the gate saw them.
-    Calls { write: u64, open: u64, fsync: u64, rename: u64 },
+    Calls {
+        write: u64,
+        open: u64,
+        fsync: u64,
+        rename: u64,
+    },
     /// What lies in the output folder at the end of the run, by its path there. A path that begins with
     /// `../` is a file beside the folder that is new or was changed.
     File {
@@ -138,7 +171,11 @@ pub enum Event {
     /// A file that the submission opened for reading, where the scenario watches for that: a module, a library.
     Loaded { path: String },
     /// A source file of the submission names a library that the scenario watches for. A hint, no proof.
-    Mention { path: String, line: u32, library: String },
+    Mention {
+        path: String,
+        line: u32,
+        library: String,
+    },
     /// The harness or the host failed: nothing in this run can be judged.
     Fault { message: String },
     /// Always last, when the run came to its end in order.

@@ -1,9 +1,9 @@
 //! From a scenario and a seed to the plan of one run.
 
+use super::body::BINARY;
 use super::seed::{Dice, derive};
 use super::{Item, Plan, paths};
 use crate::task::amount::{Amount, AmountError};
-use super::body::BINARY;
 use crate::task::world::{Answer, Content, Framing, Origin, Paths, Placement};
 use crate::task::{Params, Scenario, Task};
 
@@ -45,6 +45,11 @@ pub enum PlanError {
         "scenario `{scenario}`: world.origin.size goes up to {size} bytes; use at most {LONGEST_BODY}"
     )]
     Size { scenario: String, size: u64 },
+    #[error("scenario `{scenario}`: {source}")]
+    Site {
+        scenario: String,
+        source: super::site::SiteError,
+    },
     #[error("scenario `{scenario}`: {status} is no final HTTP status; use 200 to 599")]
     Status { scenario: String, status: u16 },
 }
@@ -60,6 +65,7 @@ pub fn expand(task: &Task, scenario: &Scenario, set: usize, seed: u64) -> Result
     })?;
     let number = u32::try_from(set).unwrap_or(u32::MAX);
     let seed = derive(seed, &[&scenario.scenario, &number.to_string()]);
+    let mut site = None;
     let items = match &scenario.world.origin {
         Some(origin) => List {
             name: &scenario.scenario,
@@ -68,7 +74,18 @@ pub fn expand(task: &Task, scenario: &Scenario, set: usize, seed: u64) -> Result
             seed,
         }
         .items()?,
-        None => Vec::new(),
+        None => match &scenario.world.site {
+            Some(wanted) => {
+                let error = |source| PlanError::Site {
+                    scenario: scenario.scenario.clone(),
+                    source,
+                };
+                let (graph, items) = super::site::plan(wanted, params, seed).map_err(error)?;
+                site = Some(graph);
+                items
+            }
+            None => Vec::new(),
+        },
     };
     Ok(Plan {
         task: task.task.clone(),
@@ -80,6 +97,7 @@ pub fn expand(task: &Task, scenario: &Scenario, set: usize, seed: u64) -> Result
         command: task.run.clone(),
         world: scenario.world.clone(),
         items,
+        site,
         script: scenario.script.clone(),
         limits: scenario.limits(task).clone(),
     })

@@ -11,6 +11,7 @@ pub mod place;
 pub mod rule;
 pub mod schema;
 pub mod script;
+pub mod site;
 pub mod swarm;
 mod validate;
 pub mod world;

@@ -29,7 +29,8 @@ pub struct Task {
     pub after: Vec<String>,
     pub kind: Kind,
     /// The contract's own command line. The first element is the program; the rest are appended to
-    /// a `run` without placeholders.
+    /// a `run` without placeholders. An element with a blank (`--depth {depth}`) is several arguments,
+    /// left out together where the placeholder has no value.
     pub run: Vec<String>,
     /// Placeholders of `run` beyond the contract's that a `submission.yaml` may use.
     #[serde(default)]
@@ -198,7 +199,10 @@ impl From<Range> for String {
 
 fn size(text: &str) -> Option<u64> {
     let text = text.trim();
-    let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let (digits, unit) = text.split_at(
+        text.find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(text.len()),
+    );
     let scale = match unit.trim() {
         "" | "B" => 1,
         "KiB" => 1 << 10,

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::amount::Amount;
+use super::site::LinkKind;
 use super::swarm::Group;
 
 /// What a check judges.
@@ -73,8 +74,20 @@ pub enum Rule {
     SteadyMemory(Grown),
     /// The script's signal ends the submission soon: with status 0, or by that very signal.
     EndsOnSignal(Empty),
+    /// A site: the pages that links of these kinds lead to were visited, each once, and nothing was
+    /// that only a misreading of them leads to.
+    Visits(Visits),
+    /// A site: standard output has `URL STATUS` or `URL ERROR reason` for each page that was visited.
+    PrintsVisits(Empty),
     /// All of these hold: one check with several sides. The worst of them is shown.
     All(Vec<Rule>),
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Visits {
+    /// All, if left out: exactly the pages within reach, each of them once.
+    pub links: Vec<LinkKind>,
 }
 
 /// No members.

@@ -5,6 +5,7 @@ mod check;
 mod clients;
 mod disk;
 mod script;
+mod site;
 mod world;
 
 use std::collections::HashMap;

@@ -13,10 +13,36 @@ use crate::evidence::Point;
 pub struct World {
     /// Mock HTTP servers under several host names, with a list of pages.
     pub origin: Option<Origin>,
+    /// A mock site of linked pages.
+    pub site: Option<super::site::Site>,
     /// TCP clients of the submission.
     pub swarm: Option<super::swarm::Swarm>,
     /// An output folder, `{out}`, and what its disk does.
     pub disk: Option<super::disk::Disk>,
+}
+
+impl World {
+    /// Hosts that answer HTTP, by number from 0.
+    pub fn hosts(&self) -> u16 {
+        match (&self.origin, &self.site) {
+            (Some(origin), _) => origin.hosts,
+            (None, Some(site)) => site.hosts(),
+            (None, None) => 0,
+        }
+    }
+
+    /// Whether the world has HTTP servers.
+    pub fn has_pages(&self) -> bool {
+        self.hosts() > 0
+    }
+
+    /// Where answers are held.
+    pub fn gate(&self) -> Option<Point> {
+        match (&self.origin, &self.site) {
+            (Some(origin), _) => origin.gate,
+            (None, site) => site.as_ref().and_then(|site| site.gate),
+        }
+    }
 }
 
 /// Mock HTTP servers that serve a seeded list of pages. `{urls}` is a file with their addresses.
@@ -55,7 +81,10 @@ fn three() -> u16 {
 }
 
 fn small() -> Range {
-    Range { min: 1 << 10, max: 8 << 10 }
+    Range {
+        min: 1 << 10,
+        max: 8 << 10,
+    }
 }
 
 fn zero() -> Amount {
@@ -127,7 +156,7 @@ pub enum Placement {
 }
 
 /// What becomes of a request.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
     /// An ordinary answer with this status and a body.

@@ -59,7 +59,11 @@ impl Flaws {
                     mend,
                 );
             }
-            Rule::Exits(_) | Rule::PrintsResults(_) | Rule::RefusesArguments(_)
+            Rule::Exits(_)
+            | Rule::PrintsResults(_)
+            | Rule::Visits(_)
+            | Rule::PrintsVisits(_)
+            | Rule::RefusesArguments(_)
                 if !has(|s| matches!(s, Step::Exit)) =>
             {
                 self.help(
@@ -69,6 +73,8 @@ impl Flaws {
                 );
             }
             rule if speaks_of_it(rule) => self.disk_rule(at, scenario, rule),
+            Rule::Visits(visits) => self.visits(at, scenario, visits),
+            Rule::PrintsVisits(_) if scenario.world.site.is_none() => self.no_site(at),
             Rule::NotStalled(_) if !holds(scenario) => {
                 let mend = "add entries with `answer: stuck`, or a gate";
                 self.help(
@@ -144,6 +150,8 @@ fn amounts(rule: &Rule) -> Vec<(Vec<&'static str>, &Amount)> {
         | Rule::NotStalled(_)
         | Rule::Exits(_)
         | Rule::PrintsResults(_)
+        | Rule::Visits(_)
+        | Rule::PrintsVisits(_)
         | Rule::RefusesArguments(_)
         | Rule::Echoes(_)
         | Rule::Uppercases(_)

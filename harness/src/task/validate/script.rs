@@ -138,7 +138,7 @@ impl Flaws {
             let Some(amount) = amount else { continue };
             let at = at.to(key);
             self.amount(&at, scenario, amount);
-            if scenario.world.origin.is_none() && key != "lines" {
+            if !scenario.world.has_pages() && key != "lines" {
                 self.help(
                     &at,
                     "this world has no origin: it never sees a request",
