@@ -85,8 +85,12 @@ fn serve_origin() {
         params: Default::default(),
         seed: 1,
         command: Vec::new(),
-        world: World { origin, ..World::default() },
+        world: World {
+            origin,
+            ..World::default()
+        },
         items: vec![item],
+        site: None,
         script: Vec::new(),
         limits: Limits::default(),
     };

@@ -26,7 +26,12 @@ pub fn descriptors(proc: BorrowedFd<'_>, look: &Look, root: u32) -> Option<u32> 
         .map(|pid| {
             let fds = openat(proc, format!("{pid}/fd"), flags, Mode::empty()).ok()?;
             // `.` and `..` are entries too.
-            Some(rustix::fs::Dir::read_from(&fds).ok()?.count().saturating_sub(2) as u32)
+            Some(
+                rustix::fs::Dir::read_from(&fds)
+                    .ok()?
+                    .count()
+                    .saturating_sub(2) as u32,
+            )
         })
         .try_fold(0u32, |sum, n| Some(sum + n?))
 }
@@ -35,16 +40,31 @@ pub fn descriptors(proc: BorrowedFd<'_>, look: &Look, root: u32) -> Option<u32> 
 pub fn names(looker: &mut Looker) -> Vec<String> {
     let look = looker.look();
     let pids: Vec<u32> = look.pids(looker.root()).take(MOST_NAMES).collect();
-    let name = |pid: u32| Some(read(looker.proc(), &format!("{pid}/comm"))?.trim_end().to_owned());
+    let name = |pid: u32| {
+        Some(
+            read(looker.proc(), &format!("{pid}/comm"))?
+                .trim_end()
+                .to_owned(),
+        )
+    };
     pids.into_iter().filter_map(name).collect()
 }
 
 fn field(status: &str, name: &str) -> Option<u64> {
-    status.lines().find_map(|l| l.strip_prefix(name))?.split_ascii_whitespace().next()?.parse().ok()
+    status
+        .lines()
+        .find_map(|l| l.strip_prefix(name))?
+        .split_ascii_whitespace()
+        .next()?
+        .parse()
+        .ok()
 }
 
 fn read(proc: BorrowedFd<'_>, path: &str) -> Option<String> {
-    read_to_string(File::from(openat(proc, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?)).ok()
+    read_to_string(File::from(
+        openat(proc, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?,
+    ))
+    .ok()
 }
 
 #[cfg(test)]
@@ -53,7 +73,10 @@ mod tests {
 
     #[test]
     fn a_field_of_status_is_found() {
-        assert_eq!(field("Name:\tx\nRssAnon:\t    1234 kB\n", "RssAnon:"), Some(1234));
+        assert_eq!(
+            field("Name:\tx\nRssAnon:\t    1234 kB\n", "RssAnon:"),
+            Some(1234)
+        );
         assert_eq!(field("Name:\tx\n", "RssAnon:"), None);
     }
 }

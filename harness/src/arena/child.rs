@@ -11,20 +11,28 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{Mode, OFlags};
 
+use super::disk::{Disk, Policy, Shelf};
 use super::handle::Job;
 use super::look::Looker;
+use super::script::ScriptError;
 use super::stage::Stage;
 use super::streams::Output;
-use super::{Launch, Program, Sealed, SpawnError, watchdog};
+use super::{Gate, Launch, Program, Sealed, SpawnError, watchdog};
 use crate::evidence::writer::Recorder;
 use crate::evidence::{Event, FORMAT, Header, Stream, Tier};
+use crate::plan::Plan;
 use crate::submission::argv;
-use crate::world::ledger::Ledger;
 use crate::world::diag::Diag;
+use crate::world::ledger::Ledger;
 use crate::world::origin::{Origin, OriginError, Serving};
 use crate::world::park;
 use crate::world::side::Side;
 use crate::world::swarm::{Shared, Swarm};
+
+/// The output folder's name in the work folder.
+const OUT: &str = "out";
+/// Processors of a submission whose calls are held.
+const GATED_CPUS: u32 = 2;
 
 /// Why a run could not be carried out: printed on standard error, and the arena's status is 1. A
 /// submission that can't be started is no such error but an event.
@@ -55,6 +63,7 @@ pub enum ArenaError {
 pub fn main() -> Result<(), ArenaError> {
     let job = read_job().map_err(ArenaError::Job)?;
     let host = Host::open(&job).map_err(ArenaError::World)?;
+    allow_descriptors();
     let sealed = super::seal(&job.config)?;
     let side = Side::new().map_err(ArenaError::World)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -69,6 +78,19 @@ pub fn main() -> Result<(), ArenaError> {
         Ok(done) => done,
         Err(panic) => Err(ArenaError::World(io::Error::other(panic))),
     }
+}
+
+/// Each client of a swarm is a descriptor of ours. Staying with fewer shows where they are needed.
+fn allow_descriptors() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let most = getrlimit(Resource::Nofile).maximum;
+    let _ = setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: most,
+            maximum: most,
+        },
+    );
 }
 
 /// The job is one line; standard input stays open as the lifeline. Read byte by byte, so that nothing
@@ -88,15 +110,25 @@ struct Host {
 impl Host {
     fn open(job: &Job) -> io::Result<Host> {
         let folder = |path: &Path| {
-            rustix::fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+            rustix::fs::open(
+                path,
+                OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
+                Mode::empty(),
+            )
         };
         let input = job.config.input.as_deref().map(folder).transpose()?;
-        Ok(Host { proc: folder(Path::new("/proc"))?, input })
+        Ok(Host {
+            proc: folder(Path::new("/proc"))?,
+            input,
+        })
     }
 
     fn write_input(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let Some(folder) = &self.input else { return Err(io::Error::other("the run has no input folder")) };
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let Some(folder) = &self.input else {
+            return Err(io::Error::other("the run has no input folder"));
+        };
+        let flags =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = rustix::fs::openat(folder, name, flags, Mode::from_raw_mode(0o644))?;
         std::fs::File::from(file).write_all(bytes)
     }
@@ -110,41 +142,98 @@ async fn run(job: Job, host: Host, sealed: Sealed, side: Rc<Side>) -> Result<(),
         gradus: env!("CARGO_PKG_VERSION").to_owned(),
         tier: job.config.tier,
         plan: plan.clone(),
-        facilities: sealed.facilities.iter().chain(&job.facilities).map(|(k, v)| (k.clone(), v.clone())).collect(),
+        facilities: sealed
+            .facilities
+            .iter()
+            .chain(&job.facilities)
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect(),
     })));
     let ledger = Ledger::new(recorder.clone(), plan.seed);
     let mut serving = None;
     let mut values: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    if plan.world.origin.is_some() {
+    if plan.world.has_pages() {
         let (origin, hosts) = Origin::bind(&plan, job.config.tier).map_err(ArenaError::Origin)?;
         recorder.record(Event::World { hosts });
-        host.write_input("urls.txt", &origin.urls_file()).map_err(ArenaError::World)?;
-        if let Some(input) = &sealed.paths.input {
-            values.insert("urls".into(), vec![input.join("urls.txt").display().to_string()]);
+        if plan.site.is_some() {
+            // Of a site the program is told the start, and nothing else.
+            values.insert(
+                "url".into(),
+                plan.items
+                    .first()
+                    .map(|start| origin.url(start))
+                    .into_iter()
+                    .collect(),
+            );
+        } else {
+            host.write_input("urls.txt", &origin.urls_file())
+                .map_err(ArenaError::World)?;
+            if let Some(input) = &sealed.paths.input {
+                values.insert(
+                    "urls".into(),
+                    vec![input.join("urls.txt").display().to_string()],
+                );
+            }
         }
         let diag = Diag::new().ok();
-        serving = Some(origin.serve(&side, &ledger, diag).map_err(ArenaError::World)?);
+        serving = Some(
+            origin
+                .serve(&side, &ledger, diag)
+                .map_err(ArenaError::World)?,
+        );
     }
     let swarm = plan.world.swarm.as_ref().map(|swarm| {
         let port = job.port.unwrap_or(swarm.port);
         values.insert("host".into(), vec![Ipv4Addr::LOCALHOST.to_string()]);
         values.insert("port".into(), vec![port.to_string()]);
         let target = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let shared = Shared { recorder: recorder.clone(), side: side.clone(), target, diag: Diag::new().ok() };
+        let shared = Shared {
+            recorder: recorder.clone(),
+            side: side.clone(),
+            target,
+            diag: Diag::new().ok(),
+            all: Default::default(),
+            news: Default::default(),
+        };
+        recorder.record(Event::Target { addr: target });
         Swarm::new(shared, plan.seed)
     });
+    let shelf = match &plan.world.disk {
+        Some(disk) => {
+            values.insert(
+                "out".into(),
+                vec![sealed.paths.work.join(OUT).display().to_string()],
+            );
+            let shelf = Shelf::new(sealed.work.try_clone().map_err(ArenaError::World)?, OUT);
+            shelf.mentions(&disk.loads, &recorder);
+            Some(shelf)
+        }
+        None => None,
+    };
     // A parameter of the scenario overrides what the world would give: how bad arguments are made.
     for (name, value) in &plan.params {
         values.insert(name.clone(), vec![value.to_string()]);
     }
     let arguments = argv(&job.run, plan.command.get(1..).unwrap_or_default(), &values);
     match launch(&job, &sealed, arguments.clone()) {
-        Ok(program) => {
+        Ok(mut program) => {
             recorder.record(Event::Started { argv: arguments });
-            perform(job, host, World { recorder: recorder.clone(), ledger, serving, swarm, side }, program).await?;
+            let disk = disk(&job, &host, &sealed, &mut program, &recorder, &side)?;
+            let world = World {
+                recorder: recorder.clone(),
+                ledger,
+                serving,
+                swarm,
+                disk,
+                shelf,
+                side,
+            };
+            perform(job, host, world, program).await?;
         }
         Err(error) if error.is_submission() => {
-            recorder.record(Event::NotStarted { why: error.to_string() });
+            recorder.record(Event::NotStarted {
+                why: error.to_string(),
+            });
         }
         Err(error) => return Err(ArenaError::Spawn(error)),
     }
@@ -153,7 +242,66 @@ async fn run(job: Job, host: Host, sealed: Sealed, side: Rc<Side>) -> Result<(),
 }
 
 fn launch(job: &Job, sealed: &Sealed, argv: Vec<String>) -> Result<Program, SpawnError> {
-    super::spawn(sealed, &Launch { argv, limits: (&job.plan.limits).into(), ..Launch::default() })
+    let gate = gate(&job.plan);
+    let mut limits = super::Limits::from(&job.plan.limits);
+    if gate != Gate::Open {
+        // With more, a runtime's spare thread may take over from one that is stuck: the same verdict everywhere.
+        limits.cpus = Some(GATED_CPUS);
+    }
+    super::spawn(
+        sealed,
+        &Launch {
+            argv,
+            limits,
+            gate,
+            ..Launch::default()
+        },
+    )
+}
+
+/// Which calls of the submission the scenario needs to see.
+fn gate(plan: &Plan) -> Gate {
+    match &plan.world.disk {
+        Some(disk) if !disk.loads.is_empty() => Gate::Loads,
+        Some(disk) if disk.hold.is_some() || disk.fail.is_some() => Gate::Files,
+        _ => Gate::Open,
+    }
+}
+
+/// The gate before the submission's files, where the scenario has one and the host gives it.
+fn disk(
+    job: &Job,
+    host: &Host,
+    sealed: &Sealed,
+    program: &mut Program,
+    recorder: &Rc<Recorder>,
+    side: &Rc<Side>,
+) -> Result<Option<Rc<Disk>>, ArenaError> {
+    let (Some(plan), Some(notify)) = (&job.plan.world.disk, program.notify.take()) else {
+        return Ok(None);
+    };
+    let policy = Policy::new(plan, &job.plan).map_err(ScriptError::Amount)?;
+    // As the kernel tells it: without links on the way, where the folder is the host's own.
+    let work = match job.config.tier {
+        Tier::Full => sealed.paths.work.clone(),
+        _ => sealed
+            .paths
+            .work
+            .canonicalize()
+            .map_err(ArenaError::Watch)?,
+    };
+    let proc = host.proc.try_clone().map_err(ArenaError::Watch)?;
+    let disk = Disk::new(
+        notify,
+        proc,
+        work.join(OUT),
+        policy,
+        recorder.clone(),
+        side.clone(),
+    );
+    let disk = disk.map_err(ArenaError::Watch)?;
+    tokio::task::spawn_local(disk.clone().pump());
+    Ok(Some(disk))
 }
 
 /// What the submission meets.
@@ -162,13 +310,23 @@ struct World {
     ledger: Rc<Ledger>,
     serving: Option<Serving>,
     swarm: Option<Swarm>,
+    disk: Option<Rc<Disk>>,
+    shelf: Option<Shelf>,
     side: Rc<Side>,
 }
 
 async fn perform(
     job: Job,
     host: Host,
-    World { recorder, ledger, serving, swarm, side }: World,
+    World {
+        recorder,
+        ledger,
+        serving,
+        swarm,
+        disk,
+        shelf,
+        side,
+    }: World,
     mut program: Program,
 ) -> Result<(), ArenaError> {
     let bound = job.plan.limits.output_bytes;
@@ -182,7 +340,8 @@ async fn perform(
     drop(program.stdin.take());
     tokio::task::spawn_local(out.clone().pump());
     tokio::task::spawn_local(err.clone().pump());
-    let looker = (job.config.tier > Tier::Portable).then(|| Looker::new(host.proc, program.init_pid as u32));
+    let looker =
+        (job.config.tier > Tier::Portable).then(|| Looker::new(host.proc, program.init_pid as u32));
     let stage = Rc::new(Stage {
         deadline: Instant::now() + Duration::from_secs(job.plan.limits.wall_s),
         plan: job.plan,
@@ -190,6 +349,8 @@ async fn perform(
         ledger,
         serving,
         swarm,
+        disk,
+        shelf,
         side,
         program: RefCell::new(program),
         out,

@@ -37,6 +37,8 @@ pub enum Gate {
     Open,
     /// Every call that writes to a descriptor, opens a file for writing, or changes a folder.
     Files,
+    /// The same, and every open for reading.
+    Loads,
 }
 
 /// A filter to assemble.
@@ -164,10 +166,15 @@ impl Filter {
         #[cfg(target_arch = "x86_64")]
         code.when(jump(BPF_JGE, X32), refuse(libc::ENOSYS));
         code.calls(ABSENT, refuse(libc::ENOSYS));
-        if self.gate == Gate::Files {
+        if self.gate != Gate::Open {
             code.calls(WRITES, NOTIFY);
             code.calls(NAMES, NOTIFY);
             code.calls(OLD_NAMES, NOTIFY);
+            if self.gate == Gate::Loads {
+                #[cfg(target_arch = "x86_64")]
+                code.calls(&[libc::SYS_open], NOTIFY);
+                code.calls(&[libc::SYS_openat], NOTIFY);
+            }
             #[cfg(target_arch = "x86_64")]
             code.flagged(libc::SYS_open, 1, WRITING, NOTIFY);
             code.flagged(libc::SYS_openat, 2, WRITING, NOTIFY);

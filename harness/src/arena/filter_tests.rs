@@ -134,6 +134,23 @@ fn the_gate_holds_only_opens_that_write() {
 }
 
 #[test]
+fn the_gate_of_loads_holds_every_open() {
+    let loads = Filter {
+        gate: Gate::Loads,
+        deny_trace: false,
+    };
+    for flags in [
+        libc::O_RDONLY,
+        libc::O_CLOEXEC,
+        libc::O_CREAT | libc::O_WRONLY,
+    ] {
+        assert_eq!(ask(loads, libc::SYS_openat, openat(flags)), NOTIFY);
+    }
+    assert_eq!(ask(loads, libc::SYS_write, NONE), NOTIFY);
+    assert_eq!(ask(loads, libc::SYS_read, NONE), ALLOW);
+}
+
+#[test]
 #[cfg(target_arch = "x86_64")]
 fn the_gate_knows_the_old_open() {
     assert_eq!(

@@ -71,7 +71,9 @@ impl Cancel {
     }
 
     fn lines(&self) -> std::sync::MutexGuard<'_, Vec<(u64, ChildStdin)>> {
-        self.lifelines.lock().unwrap_or_else(PoisonError::into_inner)
+        self.lifelines
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn keep(&self, lifeline: ChildStdin) -> u64 {
@@ -109,7 +111,10 @@ pub fn run(
         return Err(Fault::Cancelled);
     }
     let mut child = start(exe).map_err(Fault::Start)?;
-    let lifeline = child.stdin.take().ok_or_else(|| Fault::Start(io::Error::other("no standard input")))?;
+    let lifeline = child
+        .stdin
+        .take()
+        .ok_or_else(|| Fault::Start(io::Error::other("no standard input")))?;
     let life = hand_over(lifeline, job, cancel);
     let deadline = Instant::now() + Duration::from_secs(job.plan.limits.wall_s) + GRACE;
     let read = match life {
@@ -130,7 +135,11 @@ pub fn run(
             let said = stderr.map(read_bounded).unwrap_or_default();
             let cause = read.err().map(|e| format!("; {e}")).unwrap_or_default();
             let status = ended.map_or_else(|e| e.to_string(), |s| s.to_string());
-            let stderr = if said.is_empty() { cause } else { format!("{cause}: {said}") };
+            let stderr = if said.is_empty() {
+                cause
+            } else {
+                format!("{cause}: {said}")
+            };
             Err(Fault::Died { status, stderr })
         }
     }
@@ -162,7 +171,9 @@ fn read_evidence(
     deadline: Instant,
     keep: &mut impl FnMut(&[u8]) -> io::Result<()>,
 ) -> Result<(), Fault> {
-    let Some(mut pipe) = child.stdout.take() else { return Ok(()) };
+    let Some(mut pipe) = child.stdout.take() else {
+        return Ok(());
+    };
     let mut buffer = vec![0; 64 << 10];
     let mut line: Vec<u8> = Vec::new();
     loop {
@@ -188,7 +199,10 @@ fn read_evidence(
 }
 
 fn wait_readable(fd: &impl AsFd, left: Duration) -> io::Result<bool> {
-    let timeout = Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) };
+    let timeout = Timespec {
+        tv_sec: left.as_secs() as i64,
+        tv_nsec: i64::from(left.subsec_nanos()),
+    };
     loop {
         match poll(&mut [PollFd::new(fd, PollFlags::IN)], Some(&timeout)) {
             Ok(n) => return Ok(n > 0),

@@ -58,7 +58,12 @@ impl Looker {
     /// `proc` is an open `/proc`; `root` the topmost process of the tree (the arena's init), which is
     /// part of the tree but not counted as the submission's.
     pub fn new(proc: OwnedFd, root: u32) -> Looker {
-        Looker { proc, root, asleep_since: HashMap::new(), marked: HashMap::new() }
+        Looker {
+            proc,
+            root,
+            asleep_since: HashMap::new(),
+            marked: HashMap::new(),
+        }
     }
 
     /// Looks once. A process that vanishes meanwhile is left out.
@@ -66,13 +71,19 @@ impl Looker {
         let mut look = Look::default();
         let mut queue = vec![self.root];
         while let Some(pid) = queue.pop() {
-            let Some(process) = open_dir(self.proc.as_fd(), &pid.to_string()) else { continue };
+            let Some(process) = open_dir(self.proc.as_fd(), &pid.to_string()) else {
+                continue;
+            };
             let before = look.threads.len();
             let mut zombie = false;
             for tid in tids(process.as_fd()) {
-                let Some(thread) = open_dir(process.as_fd(), &format!("task/{tid}")) else { continue };
+                let Some(thread) = open_dir(process.as_fd(), &format!("task/{tid}")) else {
+                    continue;
+                };
                 children(thread.as_fd(), &mut queue);
-                let Some(seen) = read_thread(thread.as_fd(), pid, tid) else { continue };
+                let Some(seen) = read_thread(thread.as_fd(), pid, tid) else {
+                    continue;
+                };
                 zombie |= seen.tid == pid && seen.state == b'Z';
                 look.threads.push(seen);
             }
@@ -103,8 +114,15 @@ impl Looker {
     /// `Err` if there is a sleeper whose timer can't be read.
     pub fn earliest_timer(&self, look: &Look) -> Result<Option<Duration>, Unreadable> {
         let mut earliest: Option<Duration> = None;
-        for thread in look.threads.iter().filter(|t| t.sleeps() && t.tid != self.root) {
-            let slept = self.asleep_since.get(&thread.tid).map_or(Duration::ZERO, |(_, since)| since.elapsed());
+        for thread in look
+            .threads
+            .iter()
+            .filter(|t| t.sleeps() && t.tid != self.root)
+        {
+            let slept = self
+                .asleep_since
+                .get(&thread.tid)
+                .map_or(Duration::ZERO, |(_, since)| since.elapsed());
             let call = thread.syscall.ok_or(Unreadable)?;
             if let Some(left) = timer::remaining(thread.tid, call, slept).map_err(|_| Unreadable)? {
                 earliest = Some(earliest.map_or(left, |e| e.min(left)));
@@ -116,15 +134,25 @@ impl Looker {
     /// The earliest armed timerfd of the tree, if any. Costs a walk over all descriptors: processes with
     /// more than `bound` of them are passed over.
     pub fn earliest_timerfd(&self, look: &Look, bound: usize) -> Option<Duration> {
-        let mut pids: Vec<u32> = look.threads.iter().map(|t| t.pid).filter(|&p| p != self.root).collect();
+        let mut pids: Vec<u32> = look
+            .threads
+            .iter()
+            .map(|t| t.pid)
+            .filter(|&p| p != self.root)
+            .collect();
         pids.dedup();
-        pids.into_iter().filter_map(|pid| timer::earliest_timerfd(self.proc.as_fd(), pid, bound)).min()
+        pids.into_iter()
+            .filter_map(|pid| timer::earliest_timerfd(self.proc.as_fd(), pid, bound))
+            .min()
     }
 
     /// Threads of the submission that have run since the last call.
     pub fn worked(&mut self, look: &Look) -> u32 {
         let mine = look.threads.iter().filter(|t| t.pid != self.root);
-        let worked = mine.clone().filter(|t| self.marked.get(&t.tid) != Some(&t.slices)).count();
+        let worked = mine
+            .clone()
+            .filter(|t| self.marked.get(&t.tid) != Some(&t.slices))
+            .count();
         self.marked = mine.map(|t| (t.tid, t.slices)).collect();
         worked as u32
     }
@@ -160,9 +188,12 @@ impl Thread {
 }
 
 impl Look {
-    /// Whether no thread can run, those excused by `held` (thread ids whose syscall the gate holds).
+    /// Whether no thread can run. A thread whose call the gate holds (`held`, by thread id) sleeps as any other,
+    /// or uninterruptibly once a signal waits for it; one that is being killed is awake, held or not.
     pub fn asleep(&self, held: impl Fn(u32) -> bool) -> bool {
-        self.threads.iter().all(|t| t.sleeps() || t.over() || t.stopped() || held(t.tid))
+        self.threads
+            .iter()
+            .all(|t| t.sleeps() || t.over() || t.stopped() || (t.state == b'D' && held(t.tid)))
     }
 
     /// Processor time of all living threads, nanoseconds.
@@ -172,34 +203,62 @@ impl Look {
 
     /// Processes of the submission that aren't over, the tree's root left out.
     pub fn pids(&self, root: u32) -> impl Iterator<Item = u32> {
-        self.threads.iter().filter(move |t| t.pid == t.tid && t.pid != root && !t.over()).map(|t| t.pid)
+        self.threads
+            .iter()
+            .filter(move |t| t.pid == t.tid && t.pid != root && !t.over())
+            .map(|t| t.pid)
     }
 
     /// Processor time of each process of the submission (its living threads), nanoseconds.
     pub fn cpu_by_process(&self, root: u32) -> Vec<(u32, u64)> {
-        let of = |pid| self.threads.iter().filter(|t| t.pid == pid).map(|t| t.run_ns).sum();
+        let of = |pid| {
+            self.threads
+                .iter()
+                .filter(|t| t.pid == pid)
+                .map(|t| t.run_ns)
+                .sum()
+        };
         self.pids(root).map(|pid| (pid, of(pid))).collect()
     }
 
     /// Living threads of the submission.
     pub fn alive(&self, root: u32) -> u32 {
-        self.threads.iter().filter(|t| t.pid != root && !t.over()).count() as u32
+        self.threads
+            .iter()
+            .filter(|t| t.pid != root && !t.over())
+            .count() as u32
     }
 }
 
 fn open_dir(at: BorrowedFd<'_>, path: &str) -> Option<OwnedFd> {
-    openat(at, path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).ok()
+    openat(
+        at,
+        path,
+        OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
+        Mode::empty(),
+    )
+    .ok()
 }
 
 fn tids(process: BorrowedFd<'_>) -> Vec<u32> {
-    let Some(dir) = open_dir(process, "task") else { return Vec::new() };
-    let Ok(entries) = rustix::fs::Dir::read_from(&dir) else { return Vec::new() };
-    entries.flatten().filter_map(|e| e.file_name().to_str().ok()?.parse().ok()).collect()
+    let Some(dir) = open_dir(process, "task") else {
+        return Vec::new();
+    };
+    let Ok(entries) = rustix::fs::Dir::read_from(&dir) else {
+        return Vec::new();
+    };
+    entries
+        .flatten()
+        .filter_map(|e| e.file_name().to_str().ok()?.parse().ok())
+        .collect()
 }
 
 fn children(thread: BorrowedFd<'_>, into: &mut Vec<u32>) {
     if let Some(text) = read(thread, "children") {
-        into.extend(text.split_ascii_whitespace().filter_map(|p| p.parse::<u32>().ok()));
+        into.extend(
+            text.split_ascii_whitespace()
+                .filter_map(|p| p.parse::<u32>().ok()),
+        );
     }
 }
 
@@ -218,7 +277,14 @@ fn read_thread(thread: BorrowedFd<'_>, pid: u32, tid: u32) -> Option<Thread> {
         }
         syscall = parse_syscall(&call);
     }
-    Some(Thread { pid, tid, state, slices, run_ns, syscall })
+    Some(Thread {
+        pid,
+        tid,
+        state,
+        slices,
+        run_ns,
+        syscall,
+    })
 }
 
 fn read(at: BorrowedFd<'_>, path: &str) -> Option<String> {
@@ -272,14 +338,25 @@ mod tests {
 
     #[test]
     fn a_child_in_a_blocking_read_is_seen_asleep_without_a_timer() {
-        let mut child =
-            Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-        let proc = rustix::fs::open("/proc", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).unwrap();
+        let mut child = Command::new("cat")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let proc = rustix::fs::open(
+            "/proc",
+            OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
+            Mode::empty(),
+        )
+        .unwrap();
         let mut looker = Looker::new(proc, child.id());
         // The child runs until it blocks; the loop ends by the state itself, not by a clock.
         let look = loop {
             let look = looker.look();
-            let reading = look.threads.iter().all(|t| t.syscall.is_some_and(|s| s.number == libc::SYS_read));
+            let reading = look
+                .threads
+                .iter()
+                .all(|t| t.syscall.is_some_and(|s| s.number == libc::SYS_read));
             if look.asleep(|_| false) && reading && !look.threads.is_empty() {
                 break look;
             }

@@ -21,8 +21,8 @@ pub mod seal;
 pub mod spawn;
 pub mod status;
 mod sys;
-pub mod tree;
 pub mod toolchain;
+pub mod tree;
 pub mod user;
 pub mod wall;
 
@@ -35,6 +35,7 @@ pub use status::{Ending, Status};
 mod accounts;
 pub mod child;
 mod clients;
+mod disk;
 pub mod handle;
 pub mod look;
 mod script;

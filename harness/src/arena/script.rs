@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use super::clients::SERVER_TIMER;
 use super::settle::{Patience, Seen, watch};
 use super::stage::Stage;
 use crate::evidence::{Event, Settled, StepOutcome};
 use crate::task::amount::AmountError;
+use crate::task::disk::LetGo;
 use crate::task::script::{Condition, Release, Step};
 use crate::world::ledger::Pick;
 use crate::world::swarm::Swarm;
@@ -27,7 +29,10 @@ impl Stage {
     pub async fn play(&self) -> Result<(), ScriptError> {
         for (index, step) in self.plan.script.iter().enumerate() {
             let outcome = self.step(step).await?;
-            self.recorder.record(Event::Step { step: index as u32, outcome });
+            self.recorder.record(Event::Step {
+                step: index as u32,
+                outcome,
+            });
             if Instant::now() >= self.deadline {
                 break;
             }
@@ -39,9 +44,15 @@ impl Stage {
     async fn step(&self, step: &Step) -> Result<StepOutcome, ScriptError> {
         Ok(match step {
             Step::Settle => {
+                // A server has nothing in flight that its own time-outs could spoil.
+                let brief = if self.swarm.is_some() && self.serving.is_none() {
+                    self.idle()
+                } else {
+                    SETTLE_IDLE
+                };
                 let patience = Patience {
                     timer: SETTLE_TIMER,
-                    idle: SETTLE_IDLE.min(self.idle()),
+                    idle: brief.min(self.idle()),
                     spin: SETTLE_SPIN,
                     until: self.deadline,
                 };
@@ -52,31 +63,43 @@ impl Stage {
             }
             Step::Until(condition) => {
                 let goal = self.goal(condition)?;
-                self.observe(self.patience(UNTIL_TIMER), || self.holds_for(&goal)).await
-            }
-            Step::Exit => {
-                match self.observe(self.patience(self.idle()), || false).await {
-                    StepOutcome::Exited => StepOutcome::Reached,
-                    other => other,
+                if condition.echoed.is_some() || condition.ended.is_some() {
+                    self.hear_out(SERVER_TIMER, || self.holds_for(&goal)).await
+                } else {
+                    self.observe(self.patience(UNTIL_TIMER), || self.holds_for(&goal))
+                        .await
                 }
             }
+            Step::Exit => match self.observe(self.patience(self.idle()), || false).await {
+                StepOutcome::Exited => StepOutcome::Reached,
+                other => other,
+            },
             Step::Release(release) => self.release(release)?,
             Step::Open => {
                 self.ledger.open();
                 StepOutcome::Reached
             }
+            Step::LetGo(let_go) => self.let_go(let_go)?,
             Step::Signal(name) => self.signal(name),
             Step::Measure(label) => {
                 self.measure(label);
                 StepOutcome::Reached
             }
-            Step::Listen => self.observe(self.patience(UNTIL_TIMER), || self.listening()).await,
+            Step::Listen => {
+                self.observe(self.patience(self.idle()), || self.listening())
+                    .await
+            }
             other => self.act(other).await?,
         })
     }
 
     pub(super) fn patience(&self, timer: Duration) -> Patience {
-        Patience { timer, idle: self.idle(), spin: UNTIL_SPIN, until: self.deadline }
+        Patience {
+            timer,
+            idle: self.idle(),
+            spin: UNTIL_SPIN,
+            until: self.deadline,
+        }
     }
 
     fn idle(&self) -> Duration {
@@ -84,7 +107,11 @@ impl Stage {
     }
 
     /// Watches, and records what was seen where it isn't the goal.
-    pub(super) async fn observe(&self, patience: Patience, goal: impl FnMut() -> bool) -> StepOutcome {
+    pub(super) async fn observe(
+        &self,
+        patience: Patience,
+        goal: impl FnMut() -> bool,
+    ) -> StepOutcome {
         let mut looker = self.looker.take();
         let seen = watch(self, looker.as_mut(), patience, goal).await;
         let outcome = match &seen {
@@ -103,7 +130,7 @@ impl Stage {
                     threads: look.alive(root),
                     in_flight: counts.in_flight as u32,
                     parked: counts.parked as u32,
-                    held: 0,
+                    held: self.held() as u32,
                     unread: self.serving.as_ref().and_then(|s| s.queues().unread),
                     unused: counts.unused as u32,
                     cpu_ns: look.run_ns(),
@@ -112,7 +139,10 @@ impl Stage {
                 StepOutcome::Stuck
             }
             Seen::GaveUp(why) => {
-                self.recorder.record(Event::GaveUp { settled: false, why: (*why).to_owned() });
+                self.recorder.record(Event::GaveUp {
+                    settled: false,
+                    why: (*why).to_owned(),
+                });
                 StepOutcome::GaveUp
             }
         };
@@ -121,13 +151,20 @@ impl Stage {
     }
 
     fn goal(&self, condition: &Condition) -> Result<Goal, ScriptError> {
-        let value = |amount: &Option<_>| amount.as_ref().map(|a| self.plan.amount(a)).transpose().map_err(ScriptError::Amount);
+        let value = |amount: &Option<_>| {
+            amount
+                .as_ref()
+                .map(|a| self.plan.amount(a))
+                .transpose()
+                .map_err(ScriptError::Amount)
+        };
         Ok(Goal {
             in_flight: value(&condition.in_flight)?,
             parked: value(&condition.parked)?,
             parked_at_body: value(&condition.parked_at_body)?,
             requests: value(&condition.requests)?,
             answered: value(&condition.answered)?,
+            held: value(&condition.held)?,
             lines: value(&condition.lines)?,
             echoed: self.members(condition.echoed.as_ref())?,
             ended: self.members(condition.ended.as_ref())?,
@@ -142,17 +179,64 @@ impl Stage {
             && least(goal.parked_at_body, counts.parked_at_body)
             && least(goal.requests, counts.requests)
             && least(goal.answered, counts.answered)
+            && least(goal.held, self.held())
             && least(goal.lines, self.lines())
-            && goal.echoed.as_ref().is_none_or(|m| self.have(m, Swarm::echoed))
-            && goal.ended.as_ref().is_none_or(|m| self.have(m, Swarm::ended))
+            && goal
+                .echoed
+                .as_ref()
+                .is_none_or(|m| self.have(m, Swarm::echoed))
+            && goal
+                .ended
+                .as_ref()
+                .is_none_or(|m| self.have(m, Swarm::ended))
+    }
+
+    /// Calls that the disk holds now.
+    fn held(&self) -> u64 {
+        self.disk.as_ref().map_or(0, |disk| disk.held())
+    }
+
+    fn let_go(&self, let_go: &LetGo) -> Result<StepOutcome, ScriptError> {
+        let count = let_go
+            .count
+            .as_ref()
+            .map(|a| self.plan.amount(a))
+            .transpose()?;
+        let Some(disk) = &self.disk else {
+            return Ok(StepOutcome::Idle);
+        };
+        let gone = disk.let_go(count).map_err(ScriptError::Gate)?;
+        Ok(if gone == 0 {
+            StepOutcome::Idle
+        } else {
+            StepOutcome::Reached
+        })
     }
 
     fn release(&self, release: &Release) -> Result<StepOutcome, AmountError> {
-        let count = release.count.as_ref().map(|a| self.plan.amount(a)).transpose()?;
-        let spare = release.spare.as_ref().map(|a| self.plan.amount(a)).transpose()?.unwrap_or(0);
-        let pick = Pick { count, order: release.order, at: release.at, spare };
+        let count = release
+            .count
+            .as_ref()
+            .map(|a| self.plan.amount(a))
+            .transpose()?;
+        let spare = release
+            .spare
+            .as_ref()
+            .map(|a| self.plan.amount(a))
+            .transpose()?
+            .unwrap_or(0);
+        let pick = Pick {
+            count,
+            order: release.order,
+            at: release.at,
+            spare,
+        };
         let let_go = self.ledger.release(&pick);
-        Ok(if let_go.is_empty() { StepOutcome::Idle } else { StepOutcome::Reached })
+        Ok(if let_go.is_empty() {
+            StepOutcome::Idle
+        } else {
+            StepOutcome::Reached
+        })
     }
 }
 
@@ -162,6 +246,7 @@ struct Goal {
     parked_at_body: Option<u64>,
     requests: Option<u64>,
     answered: Option<u64>,
+    held: Option<u64>,
     lines: Option<u64>,
     echoed: Option<(String, Option<u64>)>,
     ended: Option<(String, Option<u64>)>,
@@ -174,6 +259,8 @@ pub enum ScriptError {
     Amount(#[from] AmountError),
     #[error("the task pack's script speaks of clients, but its world has no swarm")]
     NoSwarm,
+    #[error("a held call can't be let go: {0}")]
+    Gate(#[source] std::io::Error),
     #[error("the host gives no more sockets for clients: {0}")]
     Sockets(#[source] std::io::Error),
 }

@@ -48,7 +48,7 @@ pub struct Program {
     pub stderr: OwnedFd,
     /// Readable when init has something to say, see [`Program::next_status`].
     pub status: OwnedFd,
-    /// The descriptor on which held calls are heard of, with [`Gate::Files`].
+    /// The descriptor on which held calls are heard of, with a gate that isn't open.
     pub notify: Option<OwnedFd>,
     init: Init,
 }
@@ -113,7 +113,7 @@ pub fn spawn(sealed: &Sealed, launch: &Launch) -> Result<Program, SpawnError> {
         limits: Prepared::new(&launch.limits, sealed.own_user),
         wall: sealed.wall.as_ref().map(AsRawFd::as_raw_fd),
         filter: walled.then(|| filter.assemble()),
-        listen: walled && launch.gate == Gate::Files,
+        listen: walled && launch.gate != Gate::Open,
         processors: launch.limits.cpus.and_then(super::limits::processors),
     };
     if let Some(root) = &sealed.root {

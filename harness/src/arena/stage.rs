@@ -4,10 +4,11 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use super::disk::{Disk, Shelf};
 use super::look::Looker;
 use super::settle::Scene;
-use super::{Program, accounts};
 use super::streams::Output;
+use super::{Program, accounts};
 use crate::evidence::writer::Recorder;
 use crate::evidence::{Event, StepOutcome, Usage};
 use crate::plan::Plan;
@@ -26,6 +27,10 @@ pub struct Stage {
     pub side: Rc<Side>,
     /// Absent in a world without clients.
     pub swarm: Option<Swarm>,
+    /// The gate before the submission's files. Absent where nothing of them is held or watched.
+    pub disk: Option<Rc<Disk>>,
+    /// Absent in a world without an output folder.
+    pub shelf: Option<Shelf>,
     pub program: RefCell<Program>,
     pub out: Rc<Output>,
     pub err: Rc<Output>,
@@ -57,16 +62,31 @@ impl Scene for Stage {
         self.side.seq()
     }
 
+    fn news(&self) -> u64 {
+        match &self.swarm {
+            // A server may complain every second and serve nobody.
+            Some(swarm) if self.serving.is_none() => swarm.news(),
+            _ => self.side.seq(),
+        }
+    }
+
     fn busy(&self) -> bool {
         self.ledger.busy() || self.swarm.as_ref().is_some_and(Swarm::busy)
     }
 
     fn on_the_way(&self) -> bool {
-        self.serving.as_ref().and_then(|s| s.queues().on_the_way).unwrap_or(false)
+        self.serving
+            .as_ref()
+            .and_then(|s| s.queues().on_the_way)
+            .unwrap_or(false)
     }
 
-    fn holds(&self, _tid: u32) -> bool {
-        false
+    fn holds(&self, tid: u32) -> bool {
+        self.disk.as_ref().is_some_and(|disk| disk.holds(tid))
+    }
+
+    fn owed(&self) -> bool {
+        self.swarm.as_ref().is_some_and(Swarm::owed)
     }
 
     fn exited(&self) -> bool {
@@ -82,17 +102,24 @@ impl Stage {
 
     /// Sends a signal to the submission's own process.
     pub fn signal(&self, name: &str) -> StepOutcome {
-        let Some(number) = signal_number(name) else { return StepOutcome::Idle };
+        let Some(number) = signal_number(name) else {
+            return StepOutcome::Idle;
+        };
         if self.exited.get() || !self.program.borrow().signal(number).is_ok_and(|sent| sent) {
             return StepOutcome::Idle;
         }
-        self.recorder.record(Event::Signalled { signal: name.to_owned() });
+        self.recorder.record(Event::Signalled {
+            signal: name.to_owned(),
+        });
         StepOutcome::Reached
     }
 
     /// Records the kernel's accounts of the living tree.
     pub fn measure(&self, label: &str) {
-        let mut usage = Usage { label: label.to_owned(), ..Usage::default() };
+        let mut usage = Usage {
+            label: label.to_owned(),
+            ..Usage::default()
+        };
         if let Some(looker) = self.looker.borrow_mut().as_mut() {
             let look = looker.look();
             usage.processes = Some(look.processes);
@@ -109,20 +136,45 @@ impl Stage {
     pub async fn finish(&self) {
         self.side.drain().await;
         if self.exited.get() && self.left.get() > 0 {
-            let names = self.looker.borrow_mut().as_mut().map(accounts::names).unwrap_or_default();
+            let names = self
+                .looker
+                .borrow_mut()
+                .as_mut()
+                .map(accounts::names)
+                .unwrap_or_default();
             // A process that was only just ending is no leftover.
             if !names.is_empty() {
-                self.recorder.record(Event::Leftover { processes: names.len() as u32, names });
+                self.recorder.record(Event::Leftover {
+                    processes: names.len() as u32,
+                    names,
+                });
             }
         }
         if let Err(error) = self.program.borrow_mut().kill() {
-            self.recorder.record(Event::Fault { message: format!("the submission can't be ended: {error}") });
+            self.recorder.record(Event::Fault {
+                message: format!("the submission can't be ended: {error}"),
+            });
+        }
+        if let Some(swarm) = &self.swarm {
+            swarm.leave();
         }
         self.side.drain().await;
         self.out.drain();
         self.err.drain();
         if let Some(swarm) = &self.swarm {
             swarm.report();
+        }
+        if let Some(disk) = &self.disk {
+            disk.report();
+        }
+        if let Some(Err(error)) = self
+            .shelf
+            .as_ref()
+            .map(|shelf| shelf.report(&self.recorder))
+        {
+            self.recorder.record(Event::Fault {
+                message: format!("the output folder can't be read: {error}"),
+            });
         }
         self.out.close();
         self.err.close();

@@ -5,11 +5,11 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
+use crate::world::ready::register;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use crate::world::ready::register;
 
 use crate::evidence::writer::Recorder;
 use crate::evidence::{Bytes, Event, Stream};
@@ -36,7 +36,13 @@ impl Output {
     ///
     /// # Errors
     /// When the descriptor can't be made non-blocking or registered.
-    pub fn new(stream: Stream, fd: OwnedFd, bound: u64, recorder: Rc<Recorder>, side: Rc<Side>) -> io::Result<Rc<Output>> {
+    pub fn new(
+        stream: Stream,
+        fd: OwnedFd,
+        bound: u64,
+        recorder: Rc<Recorder>,
+        side: Rc<Side>,
+    ) -> io::Result<Rc<Output>> {
         rustix::io::ioctl_fionbio(&fd, true)?;
         let watch = RefCell::new(Some(side.watch(&fd, side::Interest::READ)?));
         let fd = register(fd, Interest::READABLE)?;
@@ -57,7 +63,9 @@ impl Output {
     /// Reads until the stream ends. Run as a task of its own.
     pub async fn pump(self: Rc<Self>) {
         while !self.ended.get() {
-            let Ok(mut guard) = self.fd.readable().await else { return };
+            let Ok(mut guard) = self.fd.readable().await else {
+                return;
+            };
             if !self.drain() {
                 guard.clear_ready();
             }
@@ -88,16 +96,23 @@ impl Output {
     pub fn close(&self) {
         self.flush_rest();
         if self.dropped.get() > 0 {
-            self.recorder.record(Event::OutputDropped { stream: self.stream, bytes: self.dropped.get() });
+            self.recorder.record(Event::OutputDropped {
+                stream: self.stream,
+                bytes: self.dropped.get(),
+            });
         }
     }
 
     fn take(&self, bytes: &[u8]) {
         self.side.bump();
-        self.lines.set(self.lines.get() + bytes.iter().filter(|&&b| b == b'\n').count() as u64);
-        let keep = usize::try_from(self.room.get()).unwrap_or(usize::MAX).min(bytes.len());
+        self.lines
+            .set(self.lines.get() + bytes.iter().filter(|&&b| b == b'\n').count() as u64);
+        let keep = usize::try_from(self.room.get())
+            .unwrap_or(usize::MAX)
+            .min(bytes.len());
         self.room.set(self.room.get() - keep as u64);
-        self.dropped.set(self.dropped.get() + (bytes.len() - keep) as u64);
+        self.dropped
+            .set(self.dropped.get() + (bytes.len() - keep) as u64);
         if keep > 0 {
             let mut whole = self.rest.take();
             whole.extend_from_slice(&bytes[..keep]);
@@ -109,7 +124,10 @@ impl Output {
 
     fn record(&self, bytes: &[u8]) {
         if !bytes.is_empty() {
-            self.recorder.record(Event::Output { stream: self.stream, data: encode(bytes) });
+            self.recorder.record(Event::Output {
+                stream: self.stream,
+                data: encode(bytes),
+            });
         }
     }
 
@@ -123,7 +141,9 @@ impl Output {
         self.watch.take();
         self.ended.set(true);
         self.flush_rest();
-        self.recorder.record(Event::OutputEnd { stream: self.stream });
+        self.recorder.record(Event::OutputEnd {
+            stream: self.stream,
+        });
     }
 }
 

@@ -41,7 +41,9 @@ pub fn remaining(tid: u32, call: Syscall, slept: Duration) -> Result<Option<Dura
     match bound(call) {
         Bound::Never => Ok(None),
         Bound::Unknown => Err(NoAccess),
-        Bound::Millis(ms) => Ok(u64::try_from(ms).ok().and_then(|ms| relative(Duration::from_millis(ms)))),
+        Bound::Millis(ms) => Ok(u64::try_from(ms)
+            .ok()
+            .and_then(|ms| relative(Duration::from_millis(ms)))),
         Bound::Timespec(0) | Bound::Timeval(0) | Bound::Until(0, _) => Ok(None),
         Bound::Timespec(at) => {
             let [secs, nanos] = read_pair(tid, at)?;
@@ -90,8 +92,11 @@ fn bound(call: Syscall) -> Bound {
 
 fn futex(a: [u64; 6]) -> Bound {
     let op = a[1] as i32;
-    let clock =
-        if op & libc::FUTEX_CLOCK_REALTIME != 0 { libc::CLOCK_REALTIME } else { libc::CLOCK_MONOTONIC };
+    let clock = if op & libc::FUTEX_CLOCK_REALTIME != 0 {
+        libc::CLOCK_REALTIME
+    } else {
+        libc::CLOCK_MONOTONIC
+    };
     match op & !(libc::FUTEX_PRIVATE_FLAG | libc::FUTEX_CLOCK_REALTIME) {
         libc::FUTEX_WAIT => Bound::Timespec(a[3]),
         libc::FUTEX_WAIT_BITSET | libc::FUTEX_WAIT_REQUEUE_PI => Bound::Until(a[3], clock),
@@ -104,10 +109,20 @@ fn futex(a: [u64; 6]) -> Bound {
 fn read_pair(tid: u32, at: u64) -> Result<[i64; 2], NoAccess> {
     let mut bytes = [0u8; 16];
     let mut local = [IoSliceMut::new(&mut bytes)];
-    let remote = libc::iovec { iov_base: at as *mut libc::c_void, iov_len: 16 };
+    let remote = libc::iovec {
+        iov_base: at as *mut libc::c_void,
+        iov_len: 16,
+    };
     // SAFETY: one local buffer of 16 bytes, which lives throughout; the remote side is only read.
     let got = unsafe {
-        libc::process_vm_readv(tid as libc::pid_t, local.as_mut_ptr().cast(), 1, &raw const remote, 1, 0)
+        libc::process_vm_readv(
+            tid as libc::pid_t,
+            local.as_mut_ptr().cast(),
+            1,
+            &raw const remote,
+            1,
+            0,
+        )
     };
     if got != 16 {
         return Err(NoAccess);
@@ -126,7 +141,10 @@ fn duration(secs: i64, nanos: i64) -> Result<Duration, NoAccess> {
 }
 
 fn now(clock: libc::clockid_t) -> Duration {
-    let mut ts = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut ts = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
     // SAFETY: writes one timespec; a foreign clock id leaves it zero.
     unsafe { libc::clock_gettime(clock, &raw mut ts) };
     Duration::new(ts.tv_sec.max(0) as u64, ts.tv_nsec.max(0) as u32)
@@ -146,20 +164,35 @@ pub fn earliest_timerfd(proc: BorrowedFd<'_>, pid: u32, bound: usize) -> Option<
         return None;
     }
     let is_timer = |name: &&String| {
-        readlinkat(&fds, name.as_str(), Vec::new()).is_ok_and(|link| link.as_bytes() == b"anon_inode:[timerfd]")
+        readlinkat(&fds, name.as_str(), Vec::new())
+            .is_ok_and(|link| link.as_bytes() == b"anon_inode:[timerfd]")
     };
-    names.iter().filter(is_timer).filter_map(|name| timerfd_left(proc, pid, name)).min()
+    names
+        .iter()
+        .filter(is_timer)
+        .filter_map(|name| timerfd_left(proc, pid, name))
+        .min()
 }
 
 fn timerfd_left(proc: BorrowedFd<'_>, pid: u32, fd: &str) -> Option<Duration> {
-    let file = openat(proc, format!("{pid}/fdinfo/{fd}"), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    let file = openat(
+        proc,
+        format!("{pid}/fdinfo/{fd}"),
+        OFlags::RDONLY | OFlags::CLOEXEC,
+        Mode::empty(),
+    )
+    .ok()?;
     parse_it_value(&std::io::read_to_string(std::fs::File::from(file)).ok()?)
 }
 
 /// `it_value: (SECONDS, NANOSECONDS)`; zero is disarmed.
 fn parse_it_value(fdinfo: &str) -> Option<Duration> {
     let line = fdinfo.lines().find_map(|l| l.strip_prefix("it_value:"))?;
-    let (secs, nanos) = line.trim().strip_prefix('(')?.strip_suffix(')')?.split_once(',')?;
+    let (secs, nanos) = line
+        .trim()
+        .strip_prefix('(')?
+        .strip_suffix(')')?
+        .split_once(',')?;
     let left = Duration::new(secs.trim().parse().ok()?, nanos.trim().parse().ok()?);
     (!left.is_zero()).then_some(left)
 }
@@ -176,7 +209,10 @@ mod tests {
     fn timeouts_in_registers_count_from_the_moment_of_falling_asleep() {
         let slept = Duration::from_millis(40);
         let epoll = |ms: u64| call(libc::SYS_epoll_pwait, [0, 0, 0, ms, 0, 0]);
-        assert_eq!(remaining(0, epoll(100), slept), Ok(Some(Duration::from_millis(60))));
+        assert_eq!(
+            remaining(0, epoll(100), slept),
+            Ok(Some(Duration::from_millis(60)))
+        );
         assert_eq!(remaining(0, epoll(u64::from(u32::MAX)), slept), Ok(None));
         assert_eq!(remaining(0, epoll(10), slept), Ok(Some(Duration::ZERO)));
     }
@@ -186,10 +222,24 @@ mod tests {
         let ts = [3i64, 500_000_000];
         let at = (&raw const ts) as u64;
         let me = std::process::id();
-        let left = remaining(me, call(libc::SYS_ppoll, [0, 0, at, 0, 0, 0]), Duration::from_secs(1));
+        let left = remaining(
+            me,
+            call(libc::SYS_ppoll, [0, 0, at, 0, 0, 0]),
+            Duration::from_secs(1),
+        );
         assert_eq!(left, Ok(Some(Duration::from_millis(2500))));
-        assert_eq!(remaining(me, call(libc::SYS_ppoll, [0; 6]), Duration::ZERO), Ok(None));
-        assert_eq!(remaining(me, call(libc::SYS_ppoll, [0, 0, 8, 0, 0, 0]), Duration::ZERO), Err(NoAccess));
+        assert_eq!(
+            remaining(me, call(libc::SYS_ppoll, [0; 6]), Duration::ZERO),
+            Ok(None)
+        );
+        assert_eq!(
+            remaining(
+                me,
+                call(libc::SYS_ppoll, [0, 0, 8, 0, 0, 0]),
+                Duration::ZERO
+            ),
+            Err(NoAccess)
+        );
     }
 
     #[test]
@@ -198,15 +248,23 @@ mod tests {
         let ts = [soon.as_secs() as i64, i64::from(soon.subsec_nanos())];
         let op = (libc::FUTEX_WAIT_BITSET | libc::FUTEX_PRIVATE_FLAG) as u64;
         let futex = call(libc::SYS_futex, [0, op, 0, (&raw const ts) as u64, 0, 0]);
-        let left = remaining(std::process::id(), futex, Duration::from_secs(50)).unwrap().unwrap();
-        assert!(left > Duration::from_secs(90) && left <= Duration::from_secs(100), "{left:?}");
+        let left = remaining(std::process::id(), futex, Duration::from_secs(50))
+            .unwrap()
+            .unwrap();
+        assert!(
+            left > Duration::from_secs(90) && left <= Duration::from_secs(100),
+            "{left:?}"
+        );
     }
 
     #[test]
     fn garbage_in_memory_is_no_timer() {
         let ts = [8_800_000i64, -1];
         let sleep = call(libc::SYS_nanosleep, [(&raw const ts) as u64, 0, 0, 0, 0, 0]);
-        assert_eq!(remaining(std::process::id(), sleep, Duration::ZERO), Err(NoAccess));
+        assert_eq!(
+            remaining(std::process::id(), sleep, Duration::ZERO),
+            Err(NoAccess)
+        );
     }
 
     #[test]

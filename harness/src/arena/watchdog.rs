@@ -4,8 +4,8 @@ use std::io;
 use std::os::fd::AsFd;
 use std::rc::Rc;
 
-use tokio::io::Interest;
 use crate::world::ready::register;
+use tokio::io::Interest;
 
 use super::stage::Stage;
 use super::status::{Ending, Status};
@@ -25,7 +25,9 @@ pub fn watch_lifeline(stage: Rc<Stage>) -> io::Result<()> {
     let lifeline = register(lifeline, Interest::READABLE)?;
     tokio::task::spawn_local(async move {
         loop {
-            let Ok(mut guard) = lifeline.readable().await else { return };
+            let Ok(mut guard) = lifeline.readable().await else {
+                return;
+            };
             match rustix::io::read(lifeline.get_ref(), &mut [0u8; 64]) {
                 Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => guard.clear_ready(),
                 // The parent says nothing after the job; whatever it is, only its end matters.
@@ -67,7 +69,16 @@ pub fn watch_status(stage: Rc<Stage>) -> io::Result<()> {
 impl Stage {
     fn heard(&self, status: Status) {
         self.side.bump();
-        let Status::Exited { ending, user, system, max_rss_kib, left } = status else { return };
+        let Status::Exited {
+            ending,
+            user,
+            system,
+            max_rss_kib,
+            left,
+        } = status
+        else {
+            return;
+        };
         // What it printed before its end was printed before its end.
         self.out.drain();
         self.err.drain();

@@ -69,6 +69,21 @@ codes! {
     /// Healthy entries were not tried.
     NotTried "coverage.not_tried" Fail ["missing" "total" "faulty" "target"];
 
+    /// Pages were visited as links of these kinds lead.
+    Visited "site.visited" Pass ["pages"];
+    /// A page that another one leads to was never asked for.
+    PageMissing "site.missing" Fail ["missing" "total" "target" "link" "page"];
+    /// What isn't a link, or leads out of the site, was followed.
+    Followed "site.followed" Fail ["target" "link" "page"];
+    /// Only a misreading of a link leads there.
+    Misread "site.misread" Fail ["target" "link" "page"];
+    /// A page asked for again, as another way of writing its address was taken for another page.
+    Again "site.again" Fail ["target" "times" "link"];
+    /// Beyond the bound of the distance.
+    TooDeep "site.too_deep" Fail ["target" "distance" "depth"];
+    /// No page leads there, read rightly or wrongly.
+    Unlinked "site.unlinked" Fail ["target"];
+
     /// Ended by itself as it should.
     Ended "ending.right" Pass ["status"];
     /// Ended with a failure where success was due.
@@ -116,6 +131,130 @@ codes! {
     MemoryUntested "memory.little_done" Fail ["mib" "through"];
     /// The host accounts memory too coarsely.
     MemoryUnknown "memory.unknown" Inconclusive ["mib"];
+
+    /// While a call was held, further requests began.
+    DiskGoesOn "disk.goes_on" Pass ["op" "file" "new"];
+    /// Nothing was left to download by the time of the first call that could be held.
+    DiskLate "disk.late" Pass ["op"];
+    /// The program makes no call of this kind, so that none can stop it.
+    DiskNoSuchCall "disk.no_such_call" Pass ["op"];
+    /// A call on a file was held, and the network stood still.
+    DiskStalled "disk.stalled" Fail ["op" "file" "new" "wanted" "left"];
+    /// The same, and it was the main thread that waited.
+    DiskStalledMain "disk.stalled_main" Fail ["op" "file" "new" "wanted" "left"];
+    /// No file was ever touched.
+    DiskUntouched "disk.untouched" Fail ["ending"];
+    /// Files came to be in a way that the gate doesn't see.
+    DiskUnseen "disk.unseen" Inconclusive ["op"];
+    /// This host shows no calls on files.
+    DiskNoGate "disk.no_gate" Inconclusive [];
+    /// What waits for the disk stays bounded.
+    BacklogBounded "disk.backlog_bounded" Pass ["bound" "waiting"];
+    /// More and more came in while the disk was held.
+    BacklogExceeded "disk.backlog" Fail ["bound" "waiting" "held"];
+    /// The disk's error was told.
+    DiskErrorTold "disk.error_told" Pass ["error" "op" "file" "status"];
+    /// All files are there in spite of it.
+    DiskErrorMended "disk.error_mended" Pass ["error" "op" "file"];
+    /// The disk failed, a file is missing, and the program ends with success.
+    DiskErrorIgnored "disk.error_ignored" Fail ["error" "op" "file" "missing"];
+    /// A spoilt file lies under its final name.
+    DiskErrorPartial "disk.error_partial" Fail ["error" "op" "file" "name"];
+    /// Other files are missing too.
+    DiskErrorSpoils "disk.error_spoils" Fail ["error" "op" "file" "others" "status"];
+    /// Not a word of it on standard error.
+    DiskErrorSilent "disk.error_silent" Fail ["error" "op" "file" "status"];
+    /// The program hangs after it.
+    DiskErrorHang "disk.error_hang" Fail ["error" "op" "file"];
+
+    /// Each file has its bytes.
+    FilesEqual "files.equal" Pass ["files"];
+    /// A file has other bytes.
+    FileDiffers "files.different" Fail ["file" "target" "size" "expected"];
+    /// Files are missing.
+    FileMissing "files.missing" Fail ["missing" "total" "file" "target"];
+    /// Files that could not be read.
+    FilesUnread "files.unread" Inconclusive ["files"];
+    /// No halves under final names.
+    NoPartial "files.no_partial" Pass ["entries"];
+    /// A failed download left a file under its final name.
+    PartialFile "files.partial" Fail ["file" "size" "expected" "target"];
+    /// The kill left a half under its final name.
+    PartialAfterKill "files.partial_killed" Fail ["file" "size" "expected" "target"];
+    /// Nothing was saved at all.
+    NothingSaved "files.nothing_saved" Fail ["ending"];
+    /// Nothing was written elsewhere.
+    StayedInside "files.inside" Pass ["entries"];
+    /// A file was written outside of the folder.
+    EscapedFolder "files.outside" Fail ["file" "target"];
+    /// A file with a difficult name was lost silently.
+    LostByName "files.lost" Fail ["target"];
+    /// Equal names don't replace each other.
+    NotOverwritten "files.distinct" Pass ["entries"];
+    /// One file replaced another.
+    Overwritten "files.overwritten" Fail ["file" "asked" "lost" "target"];
+
+    /// Each failed download was named.
+    FailuresNamed "failures.named" Pass ["failed"];
+    /// Failed downloads without a word.
+    FailureUnnamed "failures.unnamed" Fail ["unnamed" "failed" "target"];
+    /// The text of an error was saved as if it were the file.
+    ErrorPageSaved "failures.saved" Fail ["file" "status" "target"];
+
+    /// None of the libraries was loaded.
+    LibraryAvoided "house.avoided" Pass ["files"];
+    /// One of them was.
+    LibraryLoaded "house.library" Fail ["library" "path" "place"];
+    /// This host doesn't show what is loaded; a source names one of them.
+    LibraryMentioned "house.mentioned" Inconclusive ["library" "place"];
+    /// This host doesn't show what is loaded.
+    LibraryUnseen "house.unseen" Inconclusive [];
+    /// The server never listened on its port.
+    NeverListened "server.never_listened" Fail ["port"];
+    /// The server ended before it was asked to.
+    ServerEnded "server.ended" Fail ["ending"];
+    /// Clients were refused, or left waiting for a connection.
+    NotAccepting "server.not_accepting" Fail ["connected" "count"];
+    /// Everything came back.
+    Echoed "echo.right" Pass ["clients"];
+    /// The server stands still and owes bytes to its clients.
+    NotEchoed "echo.missing" Fail ["clients" "served" "sent" "received"];
+    /// The server ended connections before all bytes had come back.
+    Cut "echo.cut" Fail ["clients" "sent" "received"];
+    /// Other bytes came back than were sent.
+    EchoedWrong "echo.wrong" Fail ["at" "expected" "got"];
+    /// Letters came back in upper case.
+    Raised "case.raised" Pass [];
+    /// Letters came back as they were sent.
+    Unraised "case.unraised" Fail ["letters"];
+    /// After a half-close all that was left came back, and then the end of the stream.
+    FinishedWell "half_close.right" Pass [];
+    /// After a half-close the server doesn't end the connection.
+    LeftOpen "half_close.left_open" Fail [];
+    /// After a half-close the server ended the connection by a reset.
+    EndedByReset "half_close.reset" Fail [];
+    /// The server came to rest.
+    Rests "rest.kept" Pass [];
+    /// The server keeps the processor busy with nothing.
+    Spins "rest.spins" Fail [];
+    /// The server wakes up so often that it costs processor time.
+    Polls "rest.polls" Fail ["percent"];
+    /// No descriptor stayed open.
+    DescriptorsFreed "descriptors.freed" Pass ["before" "after" "connections"];
+    /// Descriptors stayed open.
+    DescriptorsLeaked "descriptors.leaked" Fail ["before" "after" "connections"];
+    /// The host doesn't tell the descriptors of a process.
+    DescriptorsUnknown "descriptors.unknown" Inconclusive [];
+    /// Memory stayed as it was.
+    MemorySteady "memory.steady" Pass ["mib" "grown"];
+    /// Memory grew with what clients sent.
+    MemoryGrew "memory.grew" Fail ["mib" "grown"];
+    /// The signal ended the server.
+    SignalEnded "signal.ended" Pass ["signal" "ending"];
+    /// The signal changed nothing.
+    SignalIgnored "signal.ignored" Fail ["signal"];
+    /// The signal ended the server in another way.
+    SignalWrongEnd "signal.wrong_end" Fail ["signal" "ending"];
 
     /// The program made no request at all.
     NothingDone "nothing.done" Fail ["ending"];

@@ -62,6 +62,8 @@ pub fn ending(view: &View) -> String {
         Finish::Signal { signal, .. } => signal_name(*signal),
         Finish::Hang { .. } | Finish::Endless { .. } | Finish::Quiet { .. } => "hang".to_owned(),
         Finish::GaveUp { why, .. } => why.clone(),
+        // A server runs until the harness ends it.
+        Finish::Unknown if view.complete => "running".to_owned(),
         Finish::Unknown => "?".to_owned(),
     }
 }

@@ -119,8 +119,9 @@ pub fn refills(view: &View, limit: u64) -> Verdict {
         if let_go.is_empty() {
             continue;
         }
-        // All had been asked for: no place that came free was waited for.
-        if before.left == 0 {
+        // All had been asked for: no place that came free was waited for. Of a site the released answers
+        // themselves bring new work.
+        if before.left == 0 && view.plan().site.is_none() {
             nothing_waited = true;
             continue;
         }

@@ -2,7 +2,10 @@
 
 use super::code::Code;
 use super::view::View;
-use super::{Verdict, coverage, ending, flight, memory, output, sockets};
+use super::{
+    Verdict, account, coverage, ending, failures, files, flight, held, house, memory, output,
+    serving, site, sockets, visited,
+};
 use crate::task::Amount;
 use crate::task::Scenario;
 use crate::task::rule::Rule;
@@ -25,12 +28,35 @@ pub fn judge(rule: &Rule, view: &View) -> Verdict {
         Rule::Refills(refills) => with(view, &refills.in_flight, |n| flight::refills(view, n)),
         Rule::BoundedSockets(bound) => with(view, &bound.in_flight, |n| sockets::bounded(view, n)),
         Rule::NotStalled(_) => flight::not_stalled(view),
+        Rule::EachOnce(_) if view.plan().site.is_some() => site::each_once(view),
+        Rule::Visits(visits) => site::visits(view, &visits.links),
+        Rule::PrintsVisits(_) => visited::prints_visits(view),
         Rule::EachOnce(_) => coverage::each_once(view),
         Rule::AllTried(_) => coverage::all_tried(view),
         Rule::Exits(exits) => ending::exits(view, exits.status),
         Rule::RefusesArguments(_) => ending::refuses_arguments(view),
         Rule::PrintsResults(_) => output::prints_results(view),
         Rule::BoundedMemory(memory) => with(view, &memory.mib, |n| memory::bounded(view, n)),
+        Rule::GoesOn(goes_on) => with(view, &goes_on.in_flight, |n| held::goes_on(view, n)),
+        Rule::Backlog(backlog) => with(view, &backlog.bodies, |n| held::backlog(view, n)),
+        Rule::FilesEqual(_) => files::equal(view),
+        Rule::NoPartial(_) => files::no_partial(view),
+        Rule::StaysInside(_) => files::stays_inside(view),
+        Rule::NoOverwriting(_) => files::no_overwriting(view),
+        Rule::ReportsFailures(_) => failures::reports(view),
+        Rule::ReportsDiskErrors(_) => failures::reports_disk_errors(view),
+        Rule::Avoids(_) => house::avoids(view),
+        Rule::Echoes(of) => serving::echoes(view, &of.group),
+        Rule::Uppercases(of) => serving::uppercases(view, &of.group),
+        Rule::Finishes(of) => serving::finishes(view, &of.group),
+        Rule::Rests(_) => account::rests(view),
+        Rule::FreesDescriptors(of) => {
+            account::frees_descriptors(view, &of.group, &of.before, &of.after)
+        }
+        Rule::SteadyMemory(of) => with(view, &of.mib, |mib| {
+            account::steady_memory(view, &of.group, &of.before, &of.after, mib)
+        }),
+        Rule::EndsOnSignal(_) => account::ends_on_signal(view),
         Rule::All(rules) => rules
             .iter()
             .map(|rule| judge(rule, view))

@@ -1,18 +1,29 @@
 //! Checks: pure functions from the evidence of a run to a verdict. No input or output, no clock.
 
+mod account;
 mod address;
+pub mod clients;
 pub mod code;
 mod common;
 mod coverage;
 mod ending;
+mod failures;
+mod files;
 mod flight;
+mod held;
+mod house;
 mod judge;
+mod known;
 pub mod memory;
 mod output;
 mod reading;
+mod serving;
+mod shelf;
+mod site;
 mod sockets;
 mod verdict;
 pub mod view;
+mod visited;
 mod worst;
 
 #[cfg(test)]

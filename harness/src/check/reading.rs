@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use super::clients::Clients;
+use super::known::Known;
 use super::view::{Finish, Flight, FlightEnd, How, Moment, Sockets, View};
 use crate::evidence::{Bytes, Event, Header, Record, Settled, StepOutcome, Stream};
 use crate::plan::Item;
@@ -22,6 +24,8 @@ pub(super) struct Reading<'a> {
     /// Entries that can be asked for (the last one excused) and were not yet.
     expected: Vec<bool>,
     left: u32,
+    /// Pages of a site as they become known.
+    known: Option<Known<'a>>,
     settled: Option<(u64, &'a Settled)>,
     /// How the run ended, if no step comes after the one that gave up.
     gave_up: Option<Finish>,
@@ -38,6 +42,7 @@ impl<'a> Reading<'a> {
         let view = View {
             header,
             flights: Vec::new(),
+            clients: Clients::new(&header.plan.script),
             moments: Vec::new(),
             released: Vec::new(),
             most: 0,
@@ -51,9 +56,11 @@ impl<'a> Reading<'a> {
             not_started: None,
             complete: false,
             hosts: Vec::new(),
+            disk: Default::default(),
             out: Vec::new(),
             err: Vec::new(),
             out_dropped: 0,
+            err_dropped: 0,
         };
         let mut expected = vec![false; header.plan.items.len()];
         let mut left = 0;
@@ -62,6 +69,7 @@ impl<'a> Reading<'a> {
             left += 1;
         }
         Reading {
+            known: Known::new(&header.plan),
             expected,
             left,
             view,
@@ -76,6 +84,7 @@ impl<'a> Reading<'a> {
 
     pub(super) fn take(&mut self, record: &'a Record) {
         let n = record.n;
+        self.view.clients.take(record);
         match &record.event {
             Event::World { hosts } => {
                 self.view.hosts = hosts.iter().map(|h| h.name.as_str()).collect();
@@ -141,6 +150,10 @@ impl<'a> Reading<'a> {
                 stream: Stream::Out,
                 bytes,
             } => self.view.out_dropped += bytes,
+            Event::OutputDropped {
+                stream: Stream::Err,
+                bytes,
+            } => self.view.err_dropped += bytes,
             Event::Settled(settled) => {
                 self.view.processes = self.view.processes.max(settled.processes);
                 self.settled = Some((n, settled));
@@ -167,7 +180,7 @@ impl<'a> Reading<'a> {
                 self.view.fault.get_or_insert((n, message));
             }
             Event::End => self.view.complete = true,
-            _ => {}
+            other => self.view.disk.take(n, other),
         }
     }
 
@@ -278,6 +291,7 @@ impl<'a> Reading<'a> {
         self.view.most = self.view.most.max(level);
         self.view.flights.push(Flight {
             conn,
+            host,
             method,
             target,
             item,
@@ -287,6 +301,9 @@ impl<'a> Reading<'a> {
             parked: false,
             end: None,
         });
+        if let (Some(known), Some(page)) = (&mut self.known, item) {
+            known.ask(page);
+        }
         let expected = item.and_then(|asked| self.expected.get_mut(asked));
         if let Some(expected) = expected.filter(|e| **e) {
             *expected = false;
@@ -300,6 +317,10 @@ impl<'a> Reading<'a> {
         };
         let flight = &mut self.view.flights[index];
         flight.end = Some(end);
+        if let (Some(known), Some(page), true) = (&mut self.known, flight.item, flight.came_whole())
+        {
+            known.read(page);
+        }
         if let Some(conn) = self.conns.get_mut(&flight.conn) {
             conn.flying = conn.flying.saturating_sub(1);
             if conn.flying == 0 {
@@ -341,7 +362,8 @@ impl<'a> Reading<'a> {
             settled: self.settled.take(),
             in_flight: u32::try_from(self.flying.len()).unwrap_or(u32::MAX),
             requests: self.view.flights.len() as u64,
-            left: self.left,
+            // Of a site nobody can ask for more than is known.
+            left: self.known.as_ref().map_or(self.left, Known::left),
             sockets: self.sockets.clone(),
         });
         let waits_for_exit = matches!(self.view.header.plan.script.get(step), Some(Step::Exit));

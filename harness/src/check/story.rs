@@ -15,6 +15,8 @@ use crate::task::{Kind, Limits, Params, Value};
 pub struct Story {
     records: Vec<Record>,
     next: u64,
+    /// Nanoseconds that the clock is ahead.
+    lag: u64,
     /// Latest request for each item.
     latest: HashMap<u32, u64>,
 }
@@ -67,6 +69,7 @@ impl Story {
             command: vec!["fetcher".into()],
             world: World::default(),
             items,
+            site: None,
             script,
             limits: Limits::default(),
         };
@@ -80,6 +83,7 @@ impl Story {
         let mut story = Story {
             records: Vec::new(),
             next: 0,
+            lag: 0,
             latest: HashMap::new(),
         };
         story.push(Event::Run(Box::new(header)));
@@ -108,13 +112,19 @@ impl Story {
         let n = self.records.len() as u64;
         self.records.push(Record {
             n,
-            t: n * 1000,
+            t: n * 1000 + self.lag,
             event,
         });
     }
 
     pub fn event(mut self, event: Event) -> Story {
         self.push(event);
+        self
+    }
+
+    /// The next event comes so much later, in nanoseconds.
+    pub fn later(mut self, ns: u64) -> Story {
+        self.lag += ns;
         self
     }
 
@@ -303,6 +313,35 @@ impl Story {
     }
 
     /// A give-up limit ends the run; what the harness does then is no end of the program's own.
+    /// The program ended, and then these were seen.
+    pub fn exit_later(self, status: i32, seen: impl IntoIterator<Item = Event>) -> Story {
+        let ended = self.event(Event::Exited {
+            status: Some(status),
+            signal: None,
+        });
+        seen.into_iter().fold(ended, Story::event).event(Event::End)
+    }
+
+    /// A signal ended the program, and then these were seen.
+    pub fn exit_by(self, signal: i32, seen: impl IntoIterator<Item = Event>) -> Story {
+        let ended = self.event(Event::Exited {
+            status: None,
+            signal: Some(signal),
+        });
+        seen.into_iter().fold(ended, Story::event).event(Event::End)
+    }
+
+    /// A settle step came to its end with so many calls held.
+    pub fn settled_with_held(mut self, step: u32, held: u32) -> Story {
+        self = self.settle(step);
+        for record in self.records.iter_mut().rev().take(2) {
+            if let Event::Settled(settled) = &mut record.event {
+                settled.held = held;
+            }
+        }
+        self
+    }
+
     pub fn gave_up(self, settled: bool) -> Story {
         self.event(Event::GaveUp {
             settled,

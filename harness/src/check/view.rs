@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::reading::Reading;
+use super::shelf::DiskSeen;
 use crate::evidence::{Ending, Event, Grade, Header, Record, Settled, StepOutcome, Tier, Usage};
 use crate::plan::{Item, Plan};
 use crate::task::script::Step;
@@ -17,6 +18,8 @@ pub struct View<'a> {
     pub header: &'a Header,
     /// All requests, in the order in which they came.
     pub flights: Vec<Flight<'a>>,
+    /// What became of the swarm's clients.
+    pub clients: super::clients::Clients<'a>,
     /// The ends of the script's steps, in order.
     pub moments: Vec<Moment<'a>>,
     /// Event numbers at which a gate let an answer go on.
@@ -43,15 +46,19 @@ pub struct View<'a> {
     pub complete: bool,
     /// Names of the origin's hosts.
     pub hosts: Vec<&'a str>,
+    /// What was seen of the submission's files.
+    pub disk: DiskSeen<'a>,
     pub(super) out: Vec<u8>,
     pub(super) err: Vec<u8>,
     pub(super) out_dropped: u64,
+    pub(super) err_dropped: u64,
 }
 
 /// One request.
 #[derive(Debug)]
 pub struct Flight<'a> {
     pub conn: u64,
+    pub host: usize,
     pub method: &'a str,
     pub target: &'a str,
     pub item: Option<usize>,
@@ -64,6 +71,19 @@ pub struct Flight<'a> {
     /// A gate held its answer at some time.
     pub parked: bool,
     pub end: Option<FlightEnd>,
+}
+
+impl Flight<'_> {
+    /// Its answer went out to the last byte.
+    pub fn came_whole(&self) -> bool {
+        matches!(
+            self.end.map(|e| e.how),
+            Some(How::Answered {
+                ending: Ending::Complete,
+                ..
+            })
+        )
+    }
 }
 
 /// How a request came to its end.
@@ -221,6 +241,19 @@ impl<'a> View<'a> {
         }
     }
 
+    /// Number of the event that ended the run, if there is one.
+    pub fn end(&self) -> Option<u64> {
+        match self.finish {
+            Finish::Exit { n, .. }
+            | Finish::Signal { n, .. }
+            | Finish::Hang { n }
+            | Finish::Quiet { n, .. }
+            | Finish::Endless { n, .. }
+            | Finish::GaveUp { n, .. } => Some(n),
+            Finish::Unknown => None,
+        }
+    }
+
     /// Requests that were given up by the client, by the event that shows it.
     pub fn abandoned(&self) -> impl Iterator<Item = u64> {
         self.flights
@@ -232,12 +265,16 @@ impl<'a> View<'a> {
     /// for `each_once` alone, so that one mistake isn't counted under every title.
     pub fn expected(&self) -> impl Iterator<Item = usize> {
         let items = &self.plan().items;
-        let last = if items.len() > 1 {
+        // A site has no last page, and pages that must not be visited.
+        let site = self.plan().site.is_some();
+        let last = if items.len() > 1 && !site {
             items.len() - 1
         } else {
             usize::MAX
         };
-        (0..items.len()).filter(move |&i| i != last && View::visible(&items[i]))
+        (0..items.len()).filter(move |&i| {
+            i != last && View::visible(&items[i]) && (!site || items[i].listed > 0)
+        })
     }
 
     /// Number of the event of each request that was in flight just after event `n`.
@@ -248,6 +285,11 @@ impl<'a> View<'a> {
             .filter(flying)
             .map(|f| f.begin)
             .collect()
+    }
+
+    /// The end of the script's step of this index.
+    pub fn moment(&self, step: usize) -> Option<&Moment<'a>> {
+        self.moments.iter().find(|m| m.step == step)
     }
 
     /// Times that a limit of this name was struck.
@@ -261,6 +303,11 @@ impl<'a> View<'a> {
 
     pub fn stderr(&self) -> std::borrow::Cow<'_, str> {
         String::from_utf8_lossy(&self.err)
+    }
+
+    /// Bytes of standard error that were not kept.
+    pub fn stderr_dropped(&self) -> u64 {
+        self.err_dropped
     }
 
     /// Bytes of standard output that were not kept.

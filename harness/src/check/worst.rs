@@ -50,7 +50,7 @@ pub fn findings(task: &Task, runs: &[Judged]) -> Vec<Finding> {
 /// A program that does nothing at all refuses bad arguments too: no points for that. Known only
 /// from the whole grading, and only where other scenarios ran as well.
 fn deny_gifts(task: &Task, runs: &[Judged], findings: &mut [Finding]) {
-    let judges_requests = task.scenarios.iter().any(|s| s.world.origin.is_some());
+    let judges_requests = task.scenarios.iter().any(|s| s.world.has_pages());
     let refused = Code::Refused.as_str();
     let other_runs = |f: &Finding| runs.iter().any(|r| r.scenario != f.scenario);
     if !judges_requests || runs.iter().any(|r| r.active) {

@@ -18,6 +18,10 @@ pub fn waits_for(step: &Step, plan: &Plan) -> String {
             None => "lets held answers go".to_owned(),
         },
         Step::Open => "opens all gates".to_owned(),
+        Step::LetGo(let_go) => match &let_go.count {
+            Some(count) => format!("lets {} held call(s) go", number(count)),
+            None => "lets the disk go on".to_owned(),
+        },
         Step::Exit => "waits for the program's end".to_owned(),
         Step::Signal(name) => format!("sends SIG{name}"),
         Step::Measure(label) => format!("measures ({label})"),
@@ -27,6 +31,13 @@ pub fn waits_for(step: &Step, plan: &Plan) -> String {
                 "connects {} client(s) ({})",
                 number(&connect.count),
                 connect.group
+            )
+        }
+        Step::Visit(visit) => {
+            format!(
+                "lets {} client(s) come and go ({})",
+                number(&visit.count),
+                visit.group
             )
         }
         Step::Send(send) => format!("lets clients speak ({})", send.group),
@@ -45,6 +56,7 @@ fn awaited(condition: &Condition, number: &dyn Fn(&Amount) -> String) -> String 
         (&condition.parked_at_body, "answers held in their bodies"),
         (&condition.requests, "requests in all"),
         (&condition.answered, "answers in all"),
+        (&condition.held, "held calls on files"),
         (&condition.lines, "lines of output"),
     ];
     let clients = [

@@ -10,6 +10,9 @@ use crate::plan::Plan;
 /// Version of the evidence format. Raised when an old reader would misread a new file.
 pub const FORMAT: u32 = 1;
 
+/// Why a run or a step was given up: so much processor time was used without anything coming of it.
+pub const SPINNING: &str = "the program kept the processor busy and did nothing";
+
 /// One numbered, timed event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
@@ -29,6 +32,8 @@ pub enum Event {
     Run(Box<Header>),
     /// The world listens: where each host of the origin can be reached.
     World { hosts: Vec<Place> },
+    /// The world's clients expect the submission to serve this address.
+    Target { addr: std::net::SocketAddr },
     /// The submission was started with these arguments.
     Started { argv: Vec<String> },
 
@@ -50,14 +55,25 @@ pub enum Event {
     /// The script let the answer go on from this point.
     Released { req: u64, at: Point },
     /// The last byte of the answer is about to be handed to the kernel: no longer in flight.
-    Answered { req: u64, status: u16, bytes: u64, ending: Ending },
+    Answered {
+        req: u64,
+        status: u16,
+        bytes: u64,
+        ending: Ending,
+    },
     /// The client was seen to be gone (closed its connection) while the request was in flight.
     Abandoned { req: u64 },
     /// A connection to the origin ended.
     Disconnected { conn: u64, by: Side, requests: u64 },
 
     /// A syscall of the submission inside the watched folder is held.
-    Held { call: u64, op: String, path: String, tid: u32, main_thread: bool },
+    Held {
+        call: u64,
+        op: String,
+        path: String,
+        tid: u32,
+        main_thread: bool,
+    },
     /// A held (or watched) syscall went on, or was failed with `errno`.
     LetGo {
         call: u64,
@@ -68,29 +84,52 @@ pub enum Event {
     /// A client of the swarm is connected to the submission.
     ClientOpen { client: u32, group: u16 },
     /// A client of the swarm could not connect.
-    ClientRefused { client: u32, error: String },
-    /// A client handed bytes to its kernel; `total` so far.
+    ClientRefused {
+        client: u32,
+        #[serde(default)]
+        group: u16,
+        error: String,
+    },
+    /// A client handed bytes to its kernel; `total` so far. Said at the end of each message, and wherever
+    /// a step of the script didn't come to what it waited for.
     ClientSent { client: u32, total: u64 },
     /// A client received bytes; `total` so far, all as expected unless a mismatch was recorded.
     /// `unraised` counts ASCII letters that came back as they were sent instead of upper-cased.
-    ClientReceived { client: u32, total: u64, unraised: u64 },
+    ClientReceived {
+        client: u32,
+        total: u64,
+        unraised: u64,
+    },
     /// A client has sent everything and half-closed its connection.
     ClientFinished { client: u32 },
     /// The first byte that differs from what the contract says must come back.
-    ClientMismatch { client: u32, at: u64, expected: String, got: String },
+    ClientMismatch {
+        client: u32,
+        at: u64,
+        expected: String,
+        got: String,
+    },
     /// A client's connection ended (for reading).
     ClientEnd { client: u32, how: ClientEnding },
 
     /// The submission could not be started (its command isn't there, isn't executable…).
     NotStarted { why: String },
     /// The submission printed. Kept up to the plan's bound for each stream.
-    Output { stream: Stream, #[serde(flatten)] data: Bytes },
+    Output {
+        stream: Stream,
+        #[serde(flatten)]
+        data: Bytes,
+    },
     /// More output than is kept; `bytes` is the number dropped in all, said once at the end.
     OutputDropped { stream: Stream, bytes: u64 },
     /// The submission (with all its children) closed this stream.
     OutputEnd { stream: Stream },
     /// The world wrote to the submission's standard input; `end` when it closed it.
-    Input { #[serde(flatten)] data: Bytes, end: bool },
+    Input {
+        #[serde(flatten)]
+        data: Bytes,
+        end: bool,
+    },
 
     /// Nothing in the submission can move before the world acts (or before `timer_ns`).
     Settled(Settled),
@@ -113,7 +152,15 @@ pub enum Event {
     Leftover { processes: u32, names: Vec<String> },
     /// A limit of the arena was hit by the submission (memory, processes, output, file size).
     LimitHit { limit: String, count: u64 },
-    /// What lies in the output folder at the end of the run.
+    /// Calls on files of the output folder in all. Only where the gate saw them.
+    Calls {
+        write: u64,
+        open: u64,
+        fsync: u64,
+        rename: u64,
+    },
+    /// What lies in the output folder at the end of the run, by its path there. A path that begins with
+    /// `../` is a file beside the folder that is new or was changed.
     File {
         path: String,
         kind: FileKind,
@@ -121,8 +168,14 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sha256: Option<String>,
     },
-    /// A library or program file that the submission mapped or ran.
+    /// A file that the submission opened for reading, where the scenario watches for that: a module, a library.
     Loaded { path: String },
+    /// A source file of the submission names a library that the scenario watches for. A hint, no proof.
+    Mention {
+        path: String,
+        line: u32,
+        library: String,
+    },
     /// The harness or the host failed: nothing in this run can be judged.
     Fault { message: String },
     /// Always last, when the run came to its end in order.

@@ -273,7 +273,7 @@ fn input_folder(input: &Path, user: Option<User>) -> io::Result<()> {
 
 /// The origin's host names, as the arena resolves them.
 fn names(plan: &Plan) -> Vec<(String, std::net::IpAddr)> {
-    let hosts = plan.world.origin.as_ref().map_or(0, |origin| origin.hosts);
+    let hosts = plan.world.hosts();
     (0..hosts)
         .map(|host| (origin::host_name(host), origin::host_addr(host).into()))
         .collect()

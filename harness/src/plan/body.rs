@@ -1,8 +1,8 @@
-//! The bytes of the origin's answers: pseudo-random text, cut from one static block.
+//! The bytes of the origin's answers: pseudo-random, cut from one static block.
 //!
-//! A body is a window of the block, so serving one allocates and copies nothing. It is text, since
-//! a program may decode what it fetches and would be right to; the length in characters and in bytes
-//! is then the same.
+//! A body is a window of the block, so serving one allocates and copies nothing. It is text where the
+//! task pack doesn't say otherwise, since a program may decode what it fetches and would be right to; the
+//! length in characters and in bytes is then the same.
 
 use std::sync::LazyLock;
 
@@ -18,6 +18,9 @@ pub const PIECE: usize = 64 << 10;
 /// A prime, so that no power of two in a program's buffers lines up with the repetition.
 const PERIOD: usize = 262_139;
 
+/// In the seed of a body: it is made of any bytes, and not of text.
+pub const BINARY: u64 = 1 << 63;
+
 static BLOCK: LazyLock<Box<[u8]>> = LazyLock::new(|| {
     const LETTERS: &[u8; 64] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 \n";
     let mut block = vec![0; PERIOD];
@@ -30,9 +33,20 @@ static BLOCK: LazyLock<Box<[u8]>> = LazyLock::new(|| {
     block.into_boxed_slice()
 });
 
+static BINARY_BLOCK: LazyLock<Box<[u8]>> = LazyLock::new(|| {
+    let mut block = vec![0; PERIOD];
+    Dice::new(0, "bytes").fill(&mut block);
+    block.extend_from_within(..PIECE);
+    block.into_boxed_slice()
+});
+
 /// Bytes of the body with this seed from position `at`: `len` of them, at most [`PIECE`].
 pub fn piece(seed: u64, at: u64, len: usize) -> &'static [u8] {
-    let block: &'static [u8] = &BLOCK;
+    let block: &'static [u8] = if seed & BINARY == 0 {
+        &BLOCK
+    } else {
+        &BINARY_BLOCK
+    };
     let period = PERIOD as u64;
     let start = ((seed % period + at % period) % period) as usize;
     &block[start..start + len.min(PIECE)]
@@ -91,6 +105,12 @@ mod tests {
         for at in [0usize, 1, 262_138, 262_139, 262_140, 500_000] {
             assert_eq!(&whole[at..at + 1000], piece(99, at as u64, 1000), "{at}");
         }
+    }
+
+    #[test]
+    fn binary_bodies_are_no_text() {
+        assert!(std::str::from_utf8(piece(BINARY | 5, 0, PIECE)).is_err());
+        assert_ne!(digest(&item(1000, 1)), digest(&item(1000, BINARY | 1)));
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! From a scenario and a seed to the plan of one run.
 
+use super::body::BINARY;
 use super::seed::{Dice, derive};
-use super::{Item, Plan};
+use super::{Item, Plan, paths};
 use crate::task::amount::{Amount, AmountError};
-use crate::task::world::{Answer, Framing, Origin, Placement};
+use crate::task::world::{Answer, Content, Framing, Origin, Paths, Placement};
 use crate::task::{Params, Scenario, Task};
 
 /// Most entries of a list, doubled lines included.
@@ -44,6 +45,11 @@ pub enum PlanError {
         "scenario `{scenario}`: world.origin.size goes up to {size} bytes; use at most {LONGEST_BODY}"
     )]
     Size { scenario: String, size: u64 },
+    #[error("scenario `{scenario}`: {source}")]
+    Site {
+        scenario: String,
+        source: super::site::SiteError,
+    },
     #[error("scenario `{scenario}`: {status} is no final HTTP status; use 200 to 599")]
     Status { scenario: String, status: u16 },
 }
@@ -59,6 +65,7 @@ pub fn expand(task: &Task, scenario: &Scenario, set: usize, seed: u64) -> Result
     })?;
     let number = u32::try_from(set).unwrap_or(u32::MAX);
     let seed = derive(seed, &[&scenario.scenario, &number.to_string()]);
+    let mut site = None;
     let items = match &scenario.world.origin {
         Some(origin) => List {
             name: &scenario.scenario,
@@ -67,7 +74,18 @@ pub fn expand(task: &Task, scenario: &Scenario, set: usize, seed: u64) -> Result
             seed,
         }
         .items()?,
-        None => Vec::new(),
+        None => match &scenario.world.site {
+            Some(wanted) => {
+                let error = |source| PlanError::Site {
+                    scenario: scenario.scenario.clone(),
+                    source,
+                };
+                let (graph, items) = super::site::plan(wanted, params, seed).map_err(error)?;
+                site = Some(graph);
+                items
+            }
+            None => Vec::new(),
+        },
     };
     Ok(Plan {
         task: task.task.clone(),
@@ -79,6 +97,7 @@ pub fn expand(task: &Task, scenario: &Scenario, set: usize, seed: u64) -> Result
         command: task.run.clone(),
         world: scenario.world.clone(),
         items,
+        site,
         script: scenario.script.clone(),
         limits: scenario.limits(task).clone(),
     })
@@ -120,15 +139,17 @@ impl List<'_> {
 
         let mut order = Dice::new(self.seed, "order");
         let mut first = Vec::new();
-        let mut mixed: Vec<(Answer, u32)> = (0..pages)
-            .map(|page| (Answer::Status(200), if page < twice { 2 } else { 1 }))
+        let paths = self.origin.paths;
+        let mut mixed: Vec<(Answer, u32, Paths)> = (0..pages)
+            .map(|page| (Answer::Status(200), if page < twice { 2 } else { 1 }, paths))
             .collect();
         for (also, count) in self.origin.also.iter().zip(counts) {
             let place = match also.place {
                 Placement::First => &mut first,
                 Placement::Mixed => &mut mixed,
             };
-            place.extend((0..count).map(|_| (also.answer.clone(), 1)));
+            let paths = also.paths.unwrap_or(paths);
+            place.extend((0..count).map(|_| (also.answer.clone(), 1, paths)));
         }
         order.shuffle(&mut first);
         order.shuffle(&mut mixed);
@@ -136,11 +157,15 @@ impl List<'_> {
 
         let mut traits = Dice::new(self.seed, "items");
         let mut hosts = Hosts::new(self.origin.hosts);
+        let mut hostile = 0;
         Ok(first
             .into_iter()
             .enumerate()
-            .map(|(index, (answer, listed))| {
-                self.item(index, answer, listed, &mut hosts, &mut traits)
+            .map(|(index, (answer, listed, paths))| {
+                let nth = hostile;
+                hostile += usize::from(paths == Paths::Hostile);
+                let path = |shape, tag| paths::path(paths, nth, shape, tag, index);
+                self.item(index, answer, listed, path, &mut hosts, &mut traits)
             })
             .collect())
     }
@@ -150,6 +175,7 @@ impl List<'_> {
         index: usize,
         answer: Answer,
         listed: u32,
+        path: impl FnOnce(u64, u64) -> String,
         hosts: &mut Hosts,
         dice: &mut Dice,
     ) -> Item {
@@ -162,7 +188,7 @@ impl List<'_> {
             host,
             path: match answer {
                 Answer::Malformed => malformed(shape, tag, index),
-                _ => path(shape, tag, index),
+                _ => path(shape, tag),
             },
             size: match answer {
                 Answer::Status(204 | 205 | 304) => 0,
@@ -173,7 +199,10 @@ impl List<'_> {
             },
             framing: framing(&answer, self.origin.framing, form),
             answer,
-            body,
+            body: match self.origin.content {
+                Content::Text => body & !BINARY,
+                Content::Binary => body | BINARY,
+            },
             listed,
         }
     }
@@ -256,16 +285,6 @@ fn framing(answer: &Answer, wanted: Framing, form: u64) -> Framing {
         }
         (Framing::Close, true) => Framing::Length,
         (framing, _) => framing,
-    }
-}
-
-/// The index makes it unique, whatever the tag.
-fn path(shape: u64, tag: u64, index: usize) -> String {
-    match shape % 4 {
-        0 => format!("/{tag:08x}/{index}"),
-        1 => format!("/pages/{index}-{tag:08x}.html"),
-        2 => format!("/items?id={index}&key={tag:08x}"),
-        _ => format!("/{tag:08x}/p{index}.txt"),
     }
 }
 

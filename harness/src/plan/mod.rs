@@ -3,10 +3,13 @@
 
 pub mod body;
 pub mod expand;
+pub mod paths;
 pub mod seed;
+pub mod site;
 
 pub use body::{body, digest};
 pub use expand::{PlanError, expand};
+pub use site::SitePlan;
 
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +35,9 @@ pub struct Plan {
     /// The entries of the origin's list, in the order of the list.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub items: Vec<Item>,
+    /// The graph of the world's site; its pages are the items.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site: Option<site::SitePlan>,
     pub script: Vec<Step>,
     pub limits: Limits,
 }

@@ -164,7 +164,7 @@ fn with_sentences(check: &Check, finding: &Finding, language: &str) -> ReportFin
         title: check.title.clone(),
         outcome: verdict.outcome,
         code: verdict.code.clone(),
-        points: score::round(score::points(verdict.outcome, worth)),
+        points: score::round(score::points(verdict.outcome, check)),
         max_points: score::round(worth),
         visibility: check.visibility,
         message: said.message,

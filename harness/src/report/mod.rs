@@ -71,7 +71,7 @@ pub struct ReportFinding {
     pub title: Text,
     pub outcome: Outcome,
     pub code: String,
-    /// Points gained.
+    /// Points gained; below zero where a house rule was broken.
     pub points: f64,
     pub max_points: f64,
     pub visibility: Visibility,

@@ -184,6 +184,10 @@ impl Page<'_> {
     /// `  ✗ keeps-limit  Never passes the limit (limit=3)      0/12`, the points at the right edge.
     fn title(&mut self, finding: &ReportFinding, sign: char, style: Style) {
         let points = match finding.outcome {
+            // A house rule gives nothing and only takes.
+            Outcome::Pass | Outcome::Fail if finding.max_points == 0.0 => {
+                format!("{}", finding.points)
+            }
             Outcome::Pass | Outcome::Fail => format!("{}/{}", finding.points, finding.max_points),
             // Neither gained nor lost.
             Outcome::Inconclusive | Outcome::HarnessFault => format!("–/{}", finding.max_points),

@@ -1,7 +1,7 @@
 //! Score: points over findings. Only a fail costs points; what could not be decided is counted apart.
 
 use crate::check::{Finding, Outcome};
-use crate::task::Task;
+use crate::task::{Check, Task};
 
 /// Points of one grading.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -14,10 +14,11 @@ pub struct Score {
     pub undecided: f64,
 }
 
-/// Points that a check with this outcome gains of its worth.
-pub fn points(outcome: Outcome, worth: f64) -> f64 {
+/// Points that a check with this outcome gains; below zero where a house rule was broken.
+pub fn points(outcome: Outcome, check: &Check) -> f64 {
     match outcome {
-        Outcome::Pass => worth,
+        Outcome::Pass => check.points.max(0.0),
+        Outcome::Fail if check.penalty > 0.0 => -check.penalty,
         Outcome::Inconclusive | Outcome::Fail | Outcome::HarnessFault => 0.0,
     }
 }
@@ -31,7 +32,7 @@ pub fn of(task: &Task, findings: &[Finding]) -> Score {
         };
         let worth = check.points.max(0.0);
         score.max += worth;
-        score.gained += points(finding.verdict.outcome, worth);
+        score.gained += points(finding.verdict.outcome, check);
         if matches!(
             finding.verdict.outcome,
             Outcome::Inconclusive | Outcome::HarnessFault
@@ -39,8 +40,9 @@ pub fn of(task: &Task, findings: &[Finding]) -> Score {
             score.undecided += worth;
         }
     }
+    // Penalties take from what was gained, and no more than that.
     Score {
-        gained: round(score.gained),
+        gained: round(score.gained.max(0.0)),
         max: round(score.max),
         undecided: round(score.undecided),
     }
@@ -67,7 +69,7 @@ mod tests {
     use super::*;
     use crate::check::Verdict;
     use crate::task::rule::{Empty, Rule};
-    use crate::task::{Check, Kind, Limits, Scenario};
+    use crate::task::{Kind, Limits, Scenario};
 
     fn task(points: &[f64]) -> Task {
         let checks = points.iter().enumerate().map(|(i, &points)| Check {
@@ -75,6 +77,7 @@ mod tests {
             title: Default::default(),
             rule: Rule::EachOnce(Empty {}),
             points,
+            penalty: 0.0,
             visibility: Default::default(),
             hint: Default::default(),
             link: None,
@@ -163,6 +166,28 @@ mod tests {
                 max: 5.0,
                 undecided: 0.0
             }
+        );
+    }
+
+    #[test]
+    fn a_house_rule_costs_its_penalty_and_no_more() {
+        let mut task = task(&[10.0, 0.0]);
+        task.scenarios[0].checks[1].penalty = 2.0;
+        let score = |a, b| of(&task, &[finding(0, a), finding(1, b)]);
+        assert_eq!(score(Outcome::Pass, Outcome::Pass).gained, 10.0);
+        assert_eq!(
+            score(Outcome::Pass, Outcome::Fail),
+            Score {
+                gained: 8.0,
+                max: 10.0,
+                undecided: 0.0
+            }
+        );
+        assert_eq!(score(Outcome::Pass, Outcome::Inconclusive).gained, 10.0);
+        assert_eq!(
+            score(Outcome::Fail, Outcome::Fail).gained,
+            0.0,
+            "never below nothing"
         );
     }
 

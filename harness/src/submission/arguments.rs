@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 /// has no value in this run is dropped. An element that is nothing but a placeholder becomes one argument
 /// for each of its values; within an element the values stand separated by blanks. What stands in braces
 /// but is neither in `values` nor in the contract is left as it is: it is the program's own.
+/// An element of the contract with blanks (`--depth {depth}`) is several arguments, dropped together.
 pub fn argv(
     run: &[String],
     contract: &[String],
@@ -16,10 +17,15 @@ pub fn argv(
     let known = |name: &str| KNOWN.contains(&name) || values.contains_key(name);
     let uses = run.iter().any(|element| names(element).any(known));
     let appended = if uses { &[] } else { contract };
-    run.iter()
-        .chain(appended)
-        .flat_map(|element| fill(element, values, &known))
-        .collect()
+    let own = run.iter().flat_map(|element| fill(element, values, &known));
+    let appended = appended.iter().flat_map(|element| {
+        let whole = !fill(element, values, &known).is_empty();
+        let parts = element.split(' ').filter(move |_| whole);
+        parts
+            .flat_map(|part| fill(part, values, &known))
+            .collect::<Vec<_>>()
+    });
+    own.chain(appended).collect()
 }
 
 /// Every placeholder that an exercise may have; one without a value drops its element.
@@ -102,6 +108,15 @@ mod tests {
             &["python3", "f.py", "-c", "3", "/in/u"],
         );
         check(&["awk", "{print}"], &["awk", "{print}", "-c", "3", "/in/u"]);
+    }
+
+    #[test]
+    fn an_option_of_the_contract_goes_with_its_value() {
+        let contract = ["--depth {depth}".to_owned(), "{url}".to_owned()];
+        let mut values: BTreeMap<_, _> = [("url".to_owned(), vec!["http://a".to_owned()])].into();
+        assert_eq!(argv(&[], &contract, &values), ["http://a"]);
+        values.insert("depth".to_owned(), vec!["3".to_owned()]);
+        assert_eq!(argv(&[], &contract, &values), ["--depth", "3", "http://a"]);
     }
 
     #[test]

@@ -12,7 +12,7 @@ mod scratch;
 pub use arguments::argv;
 pub use clean::remove;
 pub use command::{Plain, command};
-pub use copy::{CopyError, Copied, Rules, stage};
+pub use copy::{Copied, CopyError, Rules, stage};
 pub use find::{FindError, Found, find, look};
 pub use manifest::Manifest;
 pub use scratch::{Scratch, sweep};

@@ -105,20 +105,46 @@ mod tests {
     use super::*;
 
     fn params() -> Params {
-        [("limit".to_owned(), Value::Int(10)), ("pages".to_owned(), Value::Int(40))].into()
+        [
+            ("limit".to_owned(), Value::Int(10)),
+            ("pages".to_owned(), Value::Int(40)),
+        ]
+        .into()
     }
 
     #[test]
     fn sums_of_products_are_computed() {
-        for (text, want) in [("limit", 10), ("limit + 1", 11), ("2*limit-1", 19), ("pages - limit", 30), ("7", 7)] {
-            assert_eq!(Amount::Formula(text.into()).value(&params()), Ok(want), "{text}");
+        for (text, want) in [
+            ("limit", 10),
+            ("limit + 1", 11),
+            ("2*limit-1", 19),
+            ("pages - limit", 30),
+            ("7", 7),
+        ] {
+            assert_eq!(
+                Amount::Formula(text.into()).value(&params()),
+                Ok(want),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn nonsense_is_refused() {
-        for text in ["", "limit +", "limit limit", "limit / 2", "limit - 11", "nobody", "1x", "*"] {
-            assert!(Amount::Formula(text.into()).value(&params()).is_err(), "{text}");
+        for text in [
+            "",
+            "limit +",
+            "limit limit",
+            "limit / 2",
+            "limit - 11",
+            "nobody",
+            "1x",
+            "*",
+        ] {
+            assert!(
+                Amount::Formula(text.into()).value(&params()).is_err(),
+                "{text}"
+            );
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Task packs: the language, as values, and reading it.
 
 pub mod amount;
+pub mod disk;
 pub mod library;
 pub mod load;
 pub mod model;
@@ -10,6 +11,7 @@ pub mod place;
 pub mod rule;
 pub mod schema;
 pub mod script;
+pub mod site;
 pub mod swarm;
 mod validate;
 pub mod world;

@@ -29,7 +29,8 @@ pub struct Task {
     pub after: Vec<String>,
     pub kind: Kind,
     /// The contract's own command line. The first element is the program; the rest are appended to
-    /// a `run` without placeholders.
+    /// a `run` without placeholders. An element with a blank (`--depth {depth}`) is several arguments,
+    /// left out together where the placeholder has no value.
     pub run: Vec<String>,
     /// Placeholders of `run` beyond the contract's that a `submission.yaml` may use.
     #[serde(default)]
@@ -123,6 +124,10 @@ pub struct Check {
     pub title: Text,
     pub rule: Rule,
     pub points: f64,
+    /// Points taken away when it fails, whatever else was gained: a house rule of a course. It then
+    /// gives no points of its own.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub penalty: f64,
     #[serde(default)]
     pub visibility: Visibility,
     /// Overrides the catalogue's hint.
@@ -131,6 +136,10 @@ pub struct Check {
     /// Anchor in the statement.
     #[serde(default)]
     pub link: Option<String>,
+}
+
+fn is_zero(points: &f64) -> bool {
+    *points == 0.0
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -190,7 +199,10 @@ impl From<Range> for String {
 
 fn size(text: &str) -> Option<u64> {
     let text = text.trim();
-    let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let (digits, unit) = text.split_at(
+        text.find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(text.len()),
+    );
     let scale = match unit.trim() {
         "" | "B" => 1,
         "KiB" => 1 << 10,

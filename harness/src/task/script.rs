@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::amount::Amount;
-use super::swarm::{Connect, Group, Members, Send};
+use super::disk::LetGo;
+use super::swarm::{Connect, Group, Members, Send, Visit};
 use crate::evidence::Point;
 
 /// One step. Waiting steps end when their condition holds, when the submission has settled and so
@@ -18,8 +19,10 @@ pub enum Step {
     Until(Condition),
     /// Let parked answers go.
     Release(Release),
-    /// Open all gates, those of answers yet to come included.
+    /// Open all gates, those of answers yet to come included. The disk is no such gate.
     Open,
+    /// Let calls go that the disk holds.
+    LetGo(LetGo),
     /// Wait until the submission's own process has ended.
     Exit,
     /// Send a signal to the submission's own process: `TERM`, `INT`, `KILL`, `STOP`, `CONT`, `HUP`, `USR1`.
@@ -30,6 +33,8 @@ pub enum Step {
     Listen,
     /// Connect clients of the swarm, and wait until each is connected or refused.
     Connect(Connect),
+    /// Clients that come and go, one after the other.
+    Visit(Visit),
     /// Let every client of a group say something.
     Send(Send),
     /// Let every client of a group read what comes back from now on.
@@ -58,6 +63,8 @@ pub struct Condition {
     pub requests: Option<Amount>,
     /// At least so many answers ended since the run began.
     pub answered: Option<Amount>,
+    /// At least so many calls held by the disk.
+    pub held: Option<Amount>,
     /// At least so many lines on standard output.
     pub lines: Option<Amount>,
     /// So many clients to whom everything that they said has come back.

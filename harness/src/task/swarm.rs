@@ -18,7 +18,8 @@ fn port() -> u16 {
     15000
 }
 
-/// Connects `count` more clients of a group. Waits until the kernel has answered for all of them.
+/// Connects `count` more clients of a group, as fast as the submission accepts. Waits until the kernel
+/// has answered for all of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Connect {
@@ -31,6 +32,18 @@ pub struct Connect {
     /// Accept that the submission refuses or doesn't take some (it is out of descriptors).
     #[serde(default)]
     pub may_fail: bool,
+}
+
+/// `count` clients of a group, one after the other: each connects, says a message, gets it back and
+/// leaves, every fourth by a reset.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Visit {
+    pub group: String,
+    pub count: Amount,
+    /// Bytes of each message.
+    #[serde(default = "some")]
+    pub size: Amount,
 }
 
 /// Every client of the group sends a message of its own.
@@ -64,8 +77,8 @@ pub enum Alphabet {
     Bytes,
 }
 
-/// In which pieces a message is sent. Between two pieces the submission settles, so that each piece
-/// is read for itself.
+/// In which pieces a message is sent. The next piece goes once the last has come back or the submission
+/// has settled, so that each is read for itself.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Pieces {

@@ -3,7 +3,9 @@
 
 mod check;
 mod clients;
+mod disk;
 mod script;
+mod site;
 mod world;
 
 use std::collections::HashMap;

@@ -13,8 +13,36 @@ use crate::evidence::Point;
 pub struct World {
     /// Mock HTTP servers under several host names, with a list of pages.
     pub origin: Option<Origin>,
+    /// A mock site of linked pages.
+    pub site: Option<super::site::Site>,
     /// TCP clients of the submission.
     pub swarm: Option<super::swarm::Swarm>,
+    /// An output folder, `{out}`, and what its disk does.
+    pub disk: Option<super::disk::Disk>,
+}
+
+impl World {
+    /// Hosts that answer HTTP, by number from 0.
+    pub fn hosts(&self) -> u16 {
+        match (&self.origin, &self.site) {
+            (Some(origin), _) => origin.hosts,
+            (None, Some(site)) => site.hosts(),
+            (None, None) => 0,
+        }
+    }
+
+    /// Whether the world has HTTP servers.
+    pub fn has_pages(&self) -> bool {
+        self.hosts() > 0
+    }
+
+    /// Where answers are held.
+    pub fn gate(&self) -> Option<Point> {
+        match (&self.origin, &self.site) {
+            (Some(origin), _) => origin.gate,
+            (None, site) => site.as_ref().and_then(|site| site.gate),
+        }
+    }
 }
 
 /// Mock HTTP servers that serve a seeded list of pages. `{urls}` is a file with their addresses.
@@ -40,6 +68,12 @@ pub struct Origin {
     /// How many of the pages stand twice in the list.
     #[serde(default = "zero")]
     pub twice: Amount,
+    /// How the paths of the list look.
+    #[serde(default)]
+    pub paths: Paths,
+    /// What bodies are made of.
+    #[serde(default)]
+    pub content: Content,
 }
 
 fn three() -> u16 {
@@ -47,11 +81,25 @@ fn three() -> u16 {
 }
 
 fn small() -> Range {
-    Range { min: 1 << 10, max: 8 << 10 }
+    Range {
+        min: 1 << 10,
+        max: 8 << 10,
+    }
 }
 
 fn zero() -> Amount {
     Amount::Int(0)
+}
+
+/// What bodies are made of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Content {
+    /// Text, which a program may decode without harm.
+    #[default]
+    Text,
+    /// Any bytes.
+    Binary,
 }
 
 /// How the end of a body is told.
@@ -78,6 +126,25 @@ pub struct Also {
     /// Where in the list: mixed in by the seed, or all at its start.
     #[serde(default)]
     pub place: Placement,
+    /// How their paths look; left out: as those of the pages.
+    #[serde(default)]
+    pub paths: Option<Paths>,
+}
+
+/// How the paths of a list look. All are distinct.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Paths {
+    /// Of many shapes, with and without a query.
+    #[default]
+    Pages,
+    /// The last segments are distinct names of files; some have escapes in them, some a query behind them.
+    Files,
+    /// The last segment is the same in all of them.
+    Same,
+    /// The last segments are no good as names of files: they lead elsewhere (`..%2fx`, `%2fetc%2fx`, `..`),
+    /// are empty, or too long.
+    Hostile,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -89,7 +156,7 @@ pub enum Placement {
 }
 
 /// What becomes of a request.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
     /// An ordinary answer with this status and a body.

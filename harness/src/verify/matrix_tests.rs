@@ -265,8 +265,14 @@ fn every_format_shows_the_matrix() {
     for (name, matrix) in [("right", verify(right)), ("wrong", verify(wrong))] {
         insta::assert_snapshot!(format!("{name}-terminal"), render::terminal(&matrix, false));
         insta::assert_snapshot!(format!("{name}-markdown"), render::markdown(&matrix));
-        insta::assert_snapshot!(format!("{name}-junit"), render::junit(std::slice::from_ref(&matrix)).unwrap());
-        insta::assert_snapshot!(format!("{name}-json"), render::json(std::slice::from_ref(&matrix)).unwrap());
+        insta::assert_snapshot!(
+            format!("{name}-junit"),
+            render::junit(std::slice::from_ref(&matrix)).unwrap()
+        );
+        insta::assert_snapshot!(
+            format!("{name}-json"),
+            render::json(std::slice::from_ref(&matrix)).unwrap()
+        );
     }
 }
 

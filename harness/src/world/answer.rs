@@ -13,12 +13,14 @@ use crate::evidence::{Ending, Point};
 use crate::plan::body::{PIECE, piece};
 
 /// Where the bytes come from.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub enum Content {
     /// The body with this seed.
     Seeded(u64),
     /// A fixed text.
     Text(&'static str),
+    /// Made for this answer.
+    Page(Bytes),
 }
 
 /// A body that knows its request: it passes the gate and tells the ledger just before its last piece.
@@ -42,10 +44,12 @@ pub fn first_part(size: u64) -> u64 {
 
 impl Answer {
     fn bytes(&self, len: usize) -> Bytes {
-        Bytes::from_static(match self.content {
-            Content::Seeded(seed) => piece(seed, self.sent, len),
-            Content::Text(text) => &text.as_bytes()[self.sent as usize..self.sent as usize + len],
-        })
+        let from = self.sent as usize;
+        match &self.content {
+            Content::Seeded(seed) => Bytes::from_static(piece(*seed, self.sent, len)),
+            Content::Text(text) => Bytes::from_static(&text.as_bytes()[from..from + len]),
+            Content::Page(page) => page.slice(from..from + len),
+        }
     }
 }
 

@@ -43,6 +43,10 @@ pub struct End {
 /// State of a socket that closed and whose closing isn't acknowledged yet; that counts as one unsent byte.
 pub const FIN_WAIT1: u8 = 4;
 
+/// State of a listener. An exact look-up finds it where the connection itself is gone; its numbers are
+/// those of its queue.
+pub const LISTEN: u8 = 10;
+
 impl End {
     /// Whether a process still holds this end.
     pub fn held(&self) -> bool {

@@ -19,7 +19,7 @@ use super::side::{Interest, Side};
 use super::wire::Wire;
 use crate::evidence::{Event, Place, Point, Tier};
 use crate::plan::seed::Dice;
-use crate::plan::{Item, Plan};
+use crate::plan::{Item, Plan, SitePlan, site};
 use crate::task::world::Answer;
 
 /// A client whose connection doesn't fit into the queue sleeps for a second, and no look shows that.
@@ -60,6 +60,7 @@ pub struct Origin {
     /// Bound and not listening, for each host that needs one: nobody else can take the port.
     refused: Vec<Option<(OwnedFd, SocketAddr)>>,
     items: Rc<[Item]>,
+    site: Option<Rc<SitePlan>>,
     gate: Option<Point>,
     seed: u64,
 }
@@ -68,10 +69,22 @@ impl Origin {
     /// Listens where the tier has it: in tier `full` host number i has a name, the address 127.0.0.2 + i and
     /// the port 8000 + i, in this process's network namespace; in the others 127.0.0.1 and a free port.
     pub fn bind(plan: &Plan, tier: Tier) -> Result<(Origin, Vec<Place>), OriginError> {
-        let origin = plan.world.origin.as_ref().ok_or(OriginError::None)?;
+        if !plan.world.has_pages() {
+            return Err(OriginError::None);
+        }
+        // Host number 1 of a site is another port of the site itself.
+        let is_port = |host| plan.site.is_some() && host == site::OTHER_PORT;
+        let hosts = plan.world.hosts();
         let (mut listeners, mut places, mut refused) = (Vec::new(), Vec::new(), Vec::new());
-        for host in 0..origin.hosts {
+        for host in 0..hosts {
             let (wanted, unheard) = match tier {
+                Tier::Full if is_port(host) => {
+                    let addr = host_addr(site::HOME);
+                    (
+                        SocketAddr::from((addr, 8100)),
+                        SocketAddr::from((addr, 9100)),
+                    )
+                }
                 Tier::Full => (
                     SocketAddr::from((host_addr(host), 8000 + host)),
                     SocketAddr::from((host_addr(host), 9000 + host)),
@@ -93,6 +106,7 @@ impl Origin {
                     source,
                 })?;
             let name = match tier {
+                Tier::Full if is_port(host) => host_name(site::HOME),
                 Tier::Full => host_name(host),
                 Tier::Reduced | Tier::Portable => addr.ip().to_string(),
             };
@@ -122,7 +136,8 @@ impl Origin {
             places: places.clone(),
             refused,
             items,
-            gate: origin.gate,
+            site: plan.site.clone().map(Rc::new),
+            gate: plan.world.gate(),
             seed: plan.seed,
         };
         Ok((origin, places))
@@ -186,6 +201,7 @@ impl Origin {
             diag,
             routes: routes(&self.items, self.places.len()),
             items: Rc::clone(&self.items),
+            pages: self.site,
             places: self.places,
             gate: self.gate,
             wires: RefCell::default(),

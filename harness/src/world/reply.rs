@@ -17,7 +17,8 @@ use super::ledger::Pass;
 use super::raw::Saying;
 use super::serve::{Ask, Route, Site};
 use crate::evidence::{Ending, Point};
-use crate::plan::Item;
+use crate::plan::body::BINARY;
+use crate::plan::{Item, SitePlan, site as graph};
 use crate::task::world::{Answer as Kind, Framing};
 
 const LOST: &str = "no such page\n";
@@ -98,6 +99,12 @@ fn entry<'a>(site: &'a Site, asked: &Asked) -> Option<(&'a Item, &'a Kind)> {
     }
 }
 
+/// The page of a site that was asked for, by its place in the graph.
+fn page<'a>(site: &'a Site, asked: &Asked) -> Option<(&'a SitePlan, usize)> {
+    let (Route::Item(index) | Route::Target(index)) = asked.ask.route?;
+    Some((site.pages.as_deref()?, index as usize))
+}
+
 /// Whether such an answer waits at its head.
 fn held(site: &Site, kind: &Kind) -> bool {
     site.gate == Some(Point::Head) || (*kind == Kind::Stuck && site.gate.is_none())
@@ -150,12 +157,17 @@ fn answer(site: &Rc<Site>, asked: &Asked) -> Response<Answer> {
     let entry = entry(site, asked);
     let (status, content, size, framing) = match entry {
         None => (404, Content::Text(LOST), LOST.len() as u64, Framing::Length),
-        Some((item, kind)) => (
-            status(kind),
-            Content::Seeded(item.body),
-            item.size,
-            item.framing,
-        ),
+        Some((item, kind)) => {
+            let (content, size) = match page(site, asked) {
+                Some((pages, index)) => {
+                    let html = graph::render(pages, &site.items, index, &site.places);
+                    let size = html.len() as u64;
+                    (Content::Page(html.into()), size)
+                }
+                None => (Content::Seeded(item.body), item.size),
+            };
+            (status(kind), content, size, item.framing)
+        }
     };
     let ticket = asked.ask.ticket;
     if size == 0 || asked.bare || matches!(status, 204 | 205 | 304) {
@@ -179,10 +191,20 @@ fn answer(site: &Rc<Site>, asked: &Asked) -> Response<Answer> {
         *response.version_mut() = Version::HTTP_10;
     }
     let headers = response.headers_mut();
-    headers.insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static("text/plain; charset=utf-8"),
-    );
+    if let Some((pages, index)) = page(site, asked) {
+        let kind = graph::content_type(pages, index);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        let location = graph::location(pages, index, &site.places).map(HeaderValue::try_from);
+        if let Some(Ok(target)) = location {
+            headers.insert(LOCATION, target);
+        }
+        return response;
+    }
+    let kind = match entry {
+        Some((item, _)) if item.body & BINARY != 0 => "application/octet-stream",
+        _ => "text/plain; charset=utf-8",
+    };
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     if status == 302
         && let Some(target) = entry.and_then(|(item, _)| item.redirect_target())
         && let Ok(location) = HeaderValue::try_from(site.url(asked.host, &target))

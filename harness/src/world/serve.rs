@@ -20,7 +20,7 @@ use super::reply::{Asked, reply};
 use super::side::Side;
 use super::wire::{Reading, Tap, Wire};
 use crate::evidence::{self, Ending, Place, Point};
-use crate::plan::Item;
+use crate::plan::{Item, SitePlan};
 
 /// Up to so many other connections are all looked up when a request makes a new maximum; of more, only
 /// those that show an end of stream, to bound the cost.
@@ -48,6 +48,8 @@ pub struct Site {
     pub side: Rc<Side>,
     pub diag: Option<Rc<Diag>>,
     pub items: Rc<[Item]>,
+    /// The graph of a site, whose pages the items are.
+    pub pages: Option<Rc<SitePlan>>,
     pub places: Vec<Place>,
     pub routes: Vec<HashMap<String, Route>>,
     pub gate: Option<Point>,

@@ -1,6 +1,7 @@
 //! Meaning of checks and their rules.
 
 use super::Flaws;
+use super::disk::speaks_of_it;
 use super::world::holds;
 use crate::task::place::Path;
 use crate::task::rule::Rule;
@@ -18,6 +19,18 @@ impl Flaws {
                 &at.to("points"),
                 format!("{} points", check.points),
                 "give from 0 to 1000",
+            );
+        }
+        if !check.penalty.is_finite() || !(0.0..=1000.0).contains(&check.penalty) {
+            let message = format!("a penalty of {} points", check.penalty);
+            let mend = "give from 0 to 1000; it is taken away";
+            self.help(&at.to("penalty"), message, mend);
+        } else if check.penalty > 0.0 && check.points > 0.0 {
+            let mend = "write `points: 0`, or two checks";
+            self.help(
+                &at.to("penalty"),
+                "one check can't both give and take points",
+                mend,
             );
         }
         self.rule(&at.to("rule"), scenario, &check.rule);
@@ -46,7 +59,11 @@ impl Flaws {
                     mend,
                 );
             }
-            Rule::Exits(_) | Rule::PrintsResults(_) | Rule::RefusesArguments(_)
+            Rule::Exits(_)
+            | Rule::PrintsResults(_)
+            | Rule::Visits(_)
+            | Rule::PrintsVisits(_)
+            | Rule::RefusesArguments(_)
                 if !has(|s| matches!(s, Step::Exit)) =>
             {
                 self.help(
@@ -55,6 +72,9 @@ impl Flaws {
                     "end the script with `- exit`",
                 );
             }
+            rule if speaks_of_it(rule) => self.disk_rule(at, scenario, rule),
+            Rule::Visits(visits) => self.visits(at, scenario, visits),
+            Rule::PrintsVisits(_) if scenario.world.site.is_none() => self.no_site(at),
             Rule::NotStalled(_) if !holds(scenario) => {
                 let mend = "add entries with `answer: stuck`, or a gate";
                 self.help(
@@ -63,7 +83,7 @@ impl Flaws {
                     mend,
                 );
             }
-            _ => {}
+            other => self.client_rule(at, scenario, other),
         }
     }
 
@@ -115,12 +135,30 @@ fn amounts(rule: &Rule) -> Vec<(Vec<&'static str>, &Amount)> {
         }
         Rule::Refills(refills) => vec![(vec!["refills", "in_flight"], &refills.in_flight)],
         Rule::BoundedMemory(memory) => vec![(vec!["bounded_memory", "mib"], &memory.mib)],
-        Rule::EachOnce(_)
+        Rule::SteadyMemory(grown) => vec![(vec!["steady_memory", "mib"], &grown.mib)],
+        Rule::GoesOn(goes_on) => vec![(vec!["goes_on", "in_flight"], &goes_on.in_flight)],
+        Rule::Backlog(backlog) => vec![(vec!["backlog", "bodies"], &backlog.bodies)],
+        Rule::FilesEqual(_)
+        | Rule::NoPartial(_)
+        | Rule::StaysInside(_)
+        | Rule::NoOverwriting(_)
+        | Rule::ReportsFailures(_)
+        | Rule::ReportsDiskErrors(_)
+        | Rule::Avoids(_)
+        | Rule::EachOnce(_)
         | Rule::AllTried(_)
         | Rule::NotStalled(_)
         | Rule::Exits(_)
         | Rule::PrintsResults(_)
+        | Rule::Visits(_)
+        | Rule::PrintsVisits(_)
         | Rule::RefusesArguments(_)
+        | Rule::Echoes(_)
+        | Rule::Uppercases(_)
+        | Rule::Finishes(_)
+        | Rule::Rests(_)
+        | Rule::FreesDescriptors(_)
+        | Rule::EndsOnSignal(_)
         | Rule::All(_) => Vec::new(),
     }
 }

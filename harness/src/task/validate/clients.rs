@@ -3,7 +3,8 @@
 use super::Flaws;
 use crate::task::Scenario;
 use crate::task::place::Path;
-use crate::task::script::Step;
+use crate::task::rule::{Between, Grown, Rule};
+use crate::task::script::{Condition, Step};
 use crate::task::swarm::Members;
 
 impl Flaws {
@@ -21,8 +22,20 @@ impl Flaws {
             Step::Connect(connect) => {
                 self.amount(&at.to("connect").to("count"), scenario, &connect.count)
             }
+            Step::Visit(visit) => {
+                self.amount(&at.to("visit").to("count"), scenario, &visit.count);
+                self.amount(&at.to("visit").to("size"), scenario, &visit.size);
+            }
             Step::Send(send) => self.amount(&at.to("send").to("size"), scenario, &send.size),
             _ => {}
+        }
+        let before = &scenario.script[..index];
+        if brings(step).is_some() && !before.iter().any(|s| matches!(s, Step::Listen)) {
+            self.help(
+                at,
+                "nobody waits until the submission listens",
+                "put `- listen` before it",
+            );
         }
         if let Some(group) = acts_on(step) {
             self.group(at, scenario, group, index);
@@ -37,10 +50,112 @@ impl Flaws {
         self.group(at, scenario, &members.group, scenario.script.len());
     }
 
+    /// A rule on clients: its group, accounts and waits must be in the script.
+    pub(super) fn client_rule(&mut self, at: &Path, scenario: &Scenario, rule: &Rule) {
+        let script = &scenario.script;
+        let all = script.len();
+        let waits = |wanted: &dyn Fn(&Condition) -> Option<&Members>, group: &str| {
+            let waits = |s: &Step| matches!(s, Step::Until(c) if wanted(c).is_some_and(|m| m.group == group));
+            script.iter().any(waits)
+        };
+        match rule {
+            Rule::Echoes(of) | Rule::Uppercases(of) => {
+                self.group(at, scenario, &of.group, all);
+                if !waits(&|c| c.echoed.as_ref(), &of.group) {
+                    let mend = format!("add `- until: {{ echoed: {{ group: {} }} }}`", of.group);
+                    self.help(at, "the script never waits for this group's echo", mend);
+                }
+            }
+            Rule::Finishes(of) => {
+                self.group(at, scenario, &of.group, all);
+                if !waits(&|c| c.ended.as_ref(), &of.group) {
+                    let mend = format!("add `- until: {{ ended: {{ group: {} }} }}`", of.group);
+                    self.help(
+                        at,
+                        "the script never waits for the end of this group's connections",
+                        mend,
+                    );
+                }
+            }
+            Rule::FreesDescriptors(Between {
+                group,
+                before,
+                after,
+            }) => {
+                self.group(at, scenario, group, all);
+                [before, after]
+                    .into_iter()
+                    .for_each(|label| self.label(at, scenario, label));
+            }
+            Rule::SteadyMemory(Grown {
+                group,
+                before,
+                after,
+                ..
+            }) => {
+                self.group(at, scenario, group, all);
+                [before, after]
+                    .into_iter()
+                    .for_each(|label| self.label(at, scenario, label));
+            }
+            Rule::Rests(_) if !script.iter().any(|s| matches!(s, Step::Settle)) => {
+                self.help(
+                    at,
+                    "the script never lets the submission settle",
+                    "add `- settle`",
+                );
+            }
+            Rule::EndsOnSignal(_) if !script.iter().any(|s| matches!(s, Step::Signal(_))) => {
+                self.help(
+                    at,
+                    "the script sends no signal",
+                    "add `- signal: TERM` and `- exit`",
+                );
+            }
+            Rule::EndsOnSignal(_) if !script.iter().any(|s| matches!(s, Step::Exit)) => {
+                self.help(
+                    at,
+                    "the script doesn't wait for the submission's end",
+                    "end the script with `- exit`",
+                );
+            }
+            _ => {}
+        }
+        let serves = script
+            .iter()
+            .any(|s| matches!(s, Step::Until(c) if c.echoed.is_some()));
+        if matches!(rule, Rule::Rests(_) | Rule::EndsOnSignal(_)) && !serves {
+            let mend = "let a client say something first, and wait with `until: { echoed: … }`";
+            self.help(
+                at,
+                "doing nothing would pass: no client is served before",
+                mend,
+            );
+        }
+    }
+
+    fn label(&mut self, at: &Path, scenario: &Scenario, label: &str) {
+        if !scenario
+            .script
+            .iter()
+            .any(|s| matches!(s, Step::Measure(known) if known == label))
+        {
+            let mend = format!("add `- measure: {label}`");
+            self.help(
+                at,
+                format!("no account is taken under the label `{label}`"),
+                mend,
+            );
+        }
+    }
+
     fn group(&mut self, at: &Path, scenario: &Scenario, group: &str, before: usize) {
-        let connected =
-            |step: &Step| matches!(step, Step::Connect(connect) if connect.group == group);
-        if !scenario.script.iter().take(before).any(connected) {
+        if !scenario
+            .script
+            .iter()
+            .take(before)
+            .any(|step| brings(step) == Some(group))
+        {
             let mend = format!("put `- connect: {{ group: {group} }}` before it");
             self.help(
                 at,
@@ -48,6 +163,15 @@ impl Flaws {
                 mend,
             );
         }
+    }
+}
+
+/// The group that a step adds clients to.
+fn brings(step: &Step) -> Option<&str> {
+    match step {
+        Step::Connect(connect) => Some(&connect.group),
+        Step::Visit(visit) => Some(&visit.group),
+        _ => None,
     }
 }
 

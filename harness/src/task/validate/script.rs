@@ -21,7 +21,7 @@ impl Flaws {
             );
             return;
         }
-        let (mut opened, mut ended) = (false, None);
+        let (mut opened, mut killed, mut ended) = (false, false, None);
         let mut labels = HashMap::new();
         for (i, step) in scenario.script.iter().enumerate() {
             let at = at.to(i);
@@ -52,7 +52,7 @@ impl Flaws {
                 Step::Open => opened = true,
                 Step::Exit => {
                     ended = Some(i);
-                    if holds(scenario) && !opened {
+                    if holds(scenario) && !opened && !killed {
                         let mend = "put `- open` before it";
                         self.help(
                             &at,
@@ -63,13 +63,18 @@ impl Flaws {
                 }
                 Step::Listen
                 | Step::Connect(_)
+                | Step::Visit(_)
                 | Step::Send(_)
                 | Step::Read(_)
                 | Step::Deaf(_)
                 | Step::Finish(_)
                 | Step::Close(_)
                 | Step::Reset(_) => self.client_step(&at, scenario, i),
-                Step::Signal(name) => self.signal(&at.to("signal"), name),
+                Step::LetGo(let_go) => self.let_go(&at.to("let_go"), scenario, let_go),
+                Step::Signal(name) => {
+                    killed |= name == "KILL";
+                    self.signal(&at.to("signal"), name);
+                }
                 Step::Measure(label) => {
                     if label == "end" || labels.insert(label.clone(), i).is_some() {
                         let mend =
@@ -99,6 +104,7 @@ impl Flaws {
             parked_at_body,
             requests,
             answered,
+            held,
             lines,
             echoed,
             ended,
@@ -116,8 +122,11 @@ impl Flaws {
             ("answered", answered, false),
             ("lines", lines, false),
         ];
-        if all.iter().all(|(_, amount, _)| amount.is_none()) && echoed.is_none() && ended.is_none()
-        {
+        if let Some(held) = held {
+            self.held(&at.to("held"), scenario, held);
+        }
+        let no_clients = echoed.is_none() && ended.is_none();
+        if all.iter().all(|(_, amount, _)| amount.is_none()) && held.is_none() && no_clients {
             let known = all.map(|(key, ..)| key).join(", ");
             self.help(
                 at,
@@ -129,7 +138,7 @@ impl Flaws {
             let Some(amount) = amount else { continue };
             let at = at.to(key);
             self.amount(&at, scenario, amount);
-            if scenario.world.origin.is_none() && key != "lines" {
+            if !scenario.world.has_pages() && key != "lines" {
                 self.help(
                     &at,
                     "this world has no origin: it never sees a request",

@@ -2,6 +2,7 @@
 
 use super::{Flaws, names_in};
 use crate::task::place::Path;
+use crate::task::site::{Shape, Site};
 use crate::task::world::{Answer, Origin};
 use crate::task::{Scenario, Task};
 
@@ -39,10 +40,14 @@ impl Flaws {
         }
         if let Some(origin) = &scenario.world.origin {
             self.origin(&at.to("world").to("origin"), scenario, origin);
-        } else if task
-            .run
-            .iter()
-            .any(|e| names_in(e).any(|name| name == "urls"))
+        }
+        if let Some(site) = &scenario.world.site {
+            self.site(&at.to("world").to("site"), scenario, site);
+        } else if scenario.world.origin.is_none()
+            && task
+                .run
+                .iter()
+                .any(|e| names_in(e).any(|name| name == "urls"))
             && !gives(scenario, "urls")
         {
             let mend = "add `world: { origin: { pages: … } }`, or a parameter `urls`";
@@ -52,6 +57,7 @@ impl Flaws {
                 mend,
             );
         }
+        self.disk(&at.to("world").to("disk"), task, scenario);
         self.script(&at.to("script"), scenario);
     }
 
@@ -105,12 +111,14 @@ impl Flaws {
 
 /// Whether the world ever holds an answer.
 pub(super) fn holds(scenario: &Scenario) -> bool {
-    scenario.world.origin.as_ref().is_some_and(|origin| {
-        origin.gate.is_some() || origin.also.iter().any(|also| also.answer == Answer::Stuck)
-    })
+    let detour = |site: &Site| matches!(site.shape, Shape::Detour(_));
+    let stuck = |origin: &Origin| origin.also.iter().any(|also| also.answer == Answer::Stuck);
+    scenario.world.gate().is_some()
+        || scenario.world.site.as_ref().is_some_and(detour)
+        || scenario.world.origin.as_ref().is_some_and(stuck)
 }
 
-fn gives(scenario: &Scenario, name: &str) -> bool {
+pub(super) fn gives(scenario: &Scenario, name: &str) -> bool {
     scenario.with.iter().all(|set| set.contains_key(name))
 }
 

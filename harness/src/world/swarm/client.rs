@@ -3,21 +3,24 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, SocketAddrV4};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::rc::Rc;
 
+use crate::world::ready::register;
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, Shutdown, SocketFlags, SocketType, sockopt};
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, Shutdown, SocketFlags, SocketType, sockopt,
+};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use crate::world::ready::register;
 use tokio::sync::Notify;
 
 use super::message::Message;
+use super::tally::Tally;
 use crate::evidence::writer::Recorder;
 use crate::evidence::{ClientEnding, Event};
-use crate::world::diag::Diag;
+use crate::world::diag::{Diag, LISTEN};
 use crate::world::side::{self, Side, Watch};
 
 /// What the swarm's clients share.
@@ -27,7 +30,21 @@ pub struct Shared {
     pub target: SocketAddr,
     /// Absent where the host doesn't let us ask about sockets.
     pub diag: Option<Rc<Diag>>,
+    /// Counts over the clients of all groups.
+    pub all: Tally,
+    /// Counts what happens to clients.
+    pub news: Cell<u64>,
 }
+
+impl Shared {
+    fn bump(&self) {
+        self.side.bump();
+        self.news.set(self.news.get().wrapping_add(1));
+    }
+}
+
+/// Most that one turn sends or receives, so that one loud connection doesn't keep the others waiting.
+const TURN: u64 = 512 << 10;
 
 /// How far a client's connection is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +68,9 @@ pub struct Client {
     pub id: u32,
     pub group: u16,
     shared: Rc<Shared>,
+    tally: Rc<Tally>,
+    /// Its own address, once it has one.
+    local: Cell<Option<SocketAddrV4>>,
     socket: RefCell<Option<Rc<Socket>>>,
     phase: Cell<Phase>,
     reading: Cell<bool>,
@@ -68,7 +88,9 @@ pub struct Client {
     due: Cell<u64>,
     unraised: Cell<u64>,
     wrong: Cell<bool>,
-    reported: Cell<u64>,
+    echoed: Cell<bool>,
+    /// What the evidence knows of bytes sent and received.
+    reported: Cell<(u64, u64)>,
     woken: Notify,
 }
 
@@ -77,7 +99,13 @@ impl Client {
     ///
     /// # Errors
     /// When the host gives no socket (descriptors, ports): the harness's own limit, never the submission's.
-    pub fn connect(id: u32, group: u16, reading: bool, source: SocketAddr, shared: Rc<Shared>) -> io::Result<Rc<Client>> {
+    pub fn connect(
+        id: u32,
+        (group, tally): (u16, Rc<Tally>),
+        reading: bool,
+        source: SocketAddr,
+        shared: Rc<Shared>,
+    ) -> io::Result<Rc<Client>> {
         let fd = rustix::net::socket_with(
             AddressFamily::INET,
             SocketType::STREAM,
@@ -109,10 +137,18 @@ impl Client {
             due: Cell::new(0),
             unraised: Cell::new(0),
             wrong: Cell::new(false),
-            reported: Cell::new(0),
+            echoed: Cell::new(true),
+            reported: Cell::default(),
             woken: Notify::new(),
+            local: Cell::new(None),
+            tally,
             shared,
         });
+        for tally in client.tallies() {
+            tally.size.set(tally.size.get() + 1);
+            tally.enter(Phase::Connecting);
+            tally.echoed.set(tally.echoed.get() + 1);
+        }
         match begun {
             Ok(()) | Err(Errno::INPROGRESS) => {
                 let watch = client.shared.side.watch(&fd, side::Interest::WRITE)?;
@@ -127,17 +163,20 @@ impl Client {
     /// Moves bytes until the connection has ended and nothing is left to do.
     pub async fn live(self: Rc<Self>) {
         loop {
-            let Some(socket) = self.socket.borrow().clone() else { return };
+            let Some(socket) = self.socket.borrow().clone() else {
+                return;
+            };
             let fd = &socket.fd;
             let wants_out = self.wants_out();
-            let wants_in = self.phase.get() == Phase::Open && self.reading.get();
+            let wants_in = self.wants_in();
+            // By the time that one of these is ready, the script may have ended the connection or the reading.
             tokio::select! {
                 ready = fd.writable(), if wants_out => match ready {
-                    Ok(mut guard) => if !self.push(guard.get_inner()) { guard.clear_ready(); },
+                    Ok(mut guard) => if self.wants_out() && !self.push(guard.get_inner()) { guard.clear_ready(); },
                     Err(_) => return,
                 },
                 ready = fd.readable(), if wants_in => match ready {
-                    Ok(mut guard) => if !self.pull(guard.get_inner()) { guard.clear_ready(); },
+                    Ok(mut guard) => if self.wants_in() && !self.pull(guard.get_inner()) { guard.clear_ready(); },
                     Err(_) => return,
                 },
                 () = self.woken.notified() => {}
@@ -152,7 +191,65 @@ impl Client {
 
     /// Everything that was said has come back as it must (in upper case or as it was).
     pub fn echoed(&self) -> bool {
-        !self.wrong.get() && self.received.get() == self.due.get() && self.outbox.borrow().is_empty()
+        !self.wrong.get()
+            && self.received.get() == self.due.get()
+            && self.outbox.borrow().is_empty()
+    }
+
+    /// Everything that was sent so far has come back.
+    pub fn up_to_date(&self) -> bool {
+        self.received.get() == self.sent.get()
+    }
+
+    /// Whether bytes between us and the submission must move by themselves soon: ours to an end that has
+    /// read everything, or its own to us, who read. Where the host doesn't tell: no.
+    pub fn owed(&self) -> bool {
+        let (Some(diag), Some(local)) = (&self.shared.diag, self.local.get()) else {
+            return false;
+        };
+        let (Some(socket), SocketAddr::V4(target)) = (&*self.socket.borrow(), self.shared.target)
+        else {
+            return false;
+        };
+        if self.phase.get() != Phase::Open {
+            return false;
+        }
+        let Ok(Some(theirs)) = diag.end(target, local) else {
+            return false;
+        };
+        if theirs.state == LISTEN {
+            return false;
+        }
+        let ours = || ioctl_outq(socket.fd.get_ref()).unwrap_or(0);
+        (self.reading.get() && theirs.sending())
+            || (theirs.held() && theirs.unread == 0 && ours() > 0)
+    }
+
+    fn tallies(&self) -> [&Tally; 2] {
+        [&self.tally, &self.shared.all]
+    }
+
+    fn enter(&self, phase: Phase) {
+        let old = self.phase.replace(phase);
+        for tally in self.tallies() {
+            tally.leave(old);
+            tally.enter(phase);
+        }
+    }
+
+    /// Keeps the counts of those who got everything.
+    fn recount(&self) {
+        let now = self.echoed();
+        if self.echoed.replace(now) != now {
+            for tally in self.tallies() {
+                let count = tally.echoed.get();
+                tally.echoed.set(if now {
+                    count + 1
+                } else {
+                    count.saturating_sub(1)
+                });
+            }
+        }
     }
 
     pub fn received(&self) -> u64 {
@@ -164,19 +261,25 @@ impl Client {
         self.due.set(self.due.get() + message.len());
         self.outbox.borrow_mut().push_back(message.clone());
         self.inbox.borrow_mut().push_back(message);
+        self.recount();
         self.allow(allowed);
     }
 
     /// Lets further bytes of what is unsent go.
     pub fn allow(&self, bytes: u64) {
-        self.allowance.set(self.allowance.get().saturating_add(bytes));
+        self.allowance
+            .set(self.allowance.get().saturating_add(bytes));
         self.wake();
     }
 
     /// Bytes that are said but not yet sent.
     pub fn unsent(&self) -> u64 {
         let outbox = self.outbox.borrow();
-        outbox.iter().map(Message::len).sum::<u64>().saturating_sub(self.out_at.get())
+        outbox
+            .iter()
+            .map(Message::len)
+            .sum::<u64>()
+            .saturating_sub(self.out_at.get())
     }
 
     /// Turns reading on or off.
@@ -196,21 +299,45 @@ impl Client {
         if matches!(self.phase.get(), Phase::Connecting | Phase::Open) {
             if reset && let Some(socket) = self.socket.borrow().as_ref() {
                 // Without it the connection just closes in order: the evidence says so either way.
-                let _ = sockopt::set_socket_linger(socket.fd.get_ref(), Some(std::time::Duration::ZERO));
+                let _ = sockopt::set_socket_linger(
+                    socket.fd.get_ref(),
+                    Some(std::time::Duration::ZERO),
+                );
             }
             self.end(ClientEnding::World);
         }
     }
 
-    /// Records how far the client has come, if that isn't known yet.
+    /// Goes without a word, at the end of a run.
+    pub fn leave(&self) {
+        if matches!(self.phase.get(), Phase::Connecting | Phase::Open) {
+            self.enter(Phase::Ended(ClientEnding::World));
+            self.drop_socket();
+        }
+    }
+
+    /// Records how far the client has come, where that isn't known yet.
     pub fn report(&self) {
-        if self.reported.replace(self.received.get()) != self.received.get() {
-            self.shared.recorder.record(Event::ClientReceived {
+        let now = (self.sent.get(), self.received.get());
+        let known = self.reported.replace(now);
+        if known.0 != now.0 {
+            self.shared.recorder.record(Event::ClientSent {
                 client: self.id,
-                total: self.received.get(),
-                unraised: self.unraised.get(),
+                total: now.0,
             });
         }
+        if known.1 != now.1 {
+            let (total, unraised) = (now.1, self.unraised.get());
+            self.shared.recorder.record(Event::ClientReceived {
+                client: self.id,
+                total,
+                unraised,
+            });
+        }
+    }
+
+    fn wants_in(&self) -> bool {
+        self.phase.get() == Phase::Open && self.reading.get()
     }
 
     fn wants_out(&self) -> bool {
@@ -218,7 +345,10 @@ impl Client {
             Phase::Connecting => true,
             Phase::Open => {
                 let sendable = !self.outbox.borrow().is_empty() && self.allowance.get() > 0;
-                sendable || (self.finish.get() && !self.finished.get() && self.outbox.borrow().is_empty())
+                sendable
+                    || (self.finish.get()
+                        && !self.finished.get()
+                        && self.outbox.borrow().is_empty())
             }
             _ => false,
         }
@@ -232,7 +362,7 @@ impl Client {
     /// Tells the side epoll what would be work for us on this descriptor.
     fn arm(&self) {
         if let Some(socket) = self.socket.borrow().as_ref() {
-            socket.watch.want_read(self.phase.get() == Phase::Open && self.reading.get());
+            socket.watch.want_read(self.wants_in());
             socket.watch.want_write(self.wants_out());
         }
     }
@@ -240,13 +370,19 @@ impl Client {
     /// Writes while the kernel takes it. Returns false when it would block.
     fn push(&self, fd: &OwnedFd) -> bool {
         if self.phase.get() == Phase::Connecting && !self.connected(fd) {
-            return true;
+            return self.phase.get() != Phase::Connecting;
         }
-        self.shared.side.bump();
+        self.shared.bump();
         let mut outbox = self.outbox.borrow_mut();
+        let turn = self.sent.get() + TURN;
         while let Some(message) = outbox.front() {
+            if self.sent.get() >= turn {
+                return true;
+            }
             let bytes = message.at(self.out_at.get());
-            let n = bytes.len().min(usize::try_from(self.allowance.get()).unwrap_or(usize::MAX));
+            let n = bytes
+                .len()
+                .min(usize::try_from(self.allowance.get()).unwrap_or(usize::MAX));
             if n == 0 && !message.is_empty() {
                 return true;
             }
@@ -261,20 +397,30 @@ impl Client {
                 Err(_) => {
                     // The reading side tells how the connection ended, after what is still to be read.
                     outbox.clear();
+                    drop(outbox);
                     self.allowance.set(0);
+                    self.recount();
                     return true;
                 }
             }
             if self.out_at.get() == message.len() {
                 outbox.pop_front();
                 self.out_at.set(0);
-                self.shared.recorder.record(Event::ClientSent { client: self.id, total: self.sent.get() });
+                self.reported.set((self.sent.get(), self.reported.get().1));
+                self.shared.recorder.record(Event::ClientSent {
+                    client: self.id,
+                    total: self.sent.get(),
+                });
             }
         }
+        drop(outbox);
+        self.recount();
         if self.finish.get() && !self.finished.replace(true) {
             // A connection that is gone already is told by the reading side.
             let _ = rustix::net::shutdown(fd, Shutdown::Write);
-            self.shared.recorder.record(Event::ClientFinished { client: self.id });
+            self.shared
+                .recorder
+                .record(Event::ClientFinished { client: self.id });
         }
         true
     }
@@ -282,9 +428,15 @@ impl Client {
     fn connected(&self, fd: &OwnedFd) -> bool {
         match sockopt::socket_error(fd) {
             Ok(Ok(())) if rustix::net::getpeername(fd).is_ok() => {
-                self.phase.set(Phase::Open);
-                self.shared.side.bump();
-                self.shared.recorder.record(Event::ClientOpen { client: self.id, group: self.group });
+                self.enter(Phase::Open);
+                if let Ok(local) = rustix::net::getsockname(fd) {
+                    self.local.set(SocketAddrV4::try_from(local).ok());
+                }
+                self.shared.bump();
+                self.shared.recorder.record(Event::ClientOpen {
+                    client: self.id,
+                    group: self.group,
+                });
                 true
             }
             Ok(Ok(())) => false,
@@ -298,8 +450,7 @@ impl Client {
     /// Reads all that is there. Returns false when it would block.
     fn pull(&self, fd: &OwnedFd) -> bool {
         let mut buffer = [0u8; 32 << 10];
-        // Bounded, so that one loud connection doesn't keep the others waiting.
-        for _ in 0..16 {
+        for _ in 0..TURN / buffer.len() as u64 {
             match rustix::net::recv(fd, &mut buffer[..], RecvFlags::empty()) {
                 Ok((0, _)) => {
                     self.end(ClientEnding::Eof);
@@ -318,7 +469,7 @@ impl Client {
     }
 
     fn take(&self, mut got: &[u8]) {
-        self.shared.side.bump();
+        self.shared.bump();
         let mut inbox = self.inbox.borrow_mut();
         while !got.is_empty() {
             let at = self.received.get();
@@ -328,7 +479,8 @@ impl Client {
                 return;
             };
             let room = message.len() - self.in_at.get();
-            let (part, rest) = got.split_at(got.len().min(usize::try_from(room).unwrap_or(usize::MAX)));
+            let (part, rest) =
+                got.split_at(got.len().min(usize::try_from(room).unwrap_or(usize::MAX)));
             let compared = message.compare(self.in_at.get(), part);
             if let Some(i) = compared.mismatch {
                 let due = message.at(self.in_at.get() + i as u64);
@@ -348,6 +500,7 @@ impl Client {
         }
         let caught_up = inbox.is_empty();
         drop(inbox);
+        self.recount();
         if caught_up {
             self.report();
         }
@@ -357,29 +510,54 @@ impl Client {
     fn mismatch(&self, at: u64, expected: String, got: &[u8]) {
         if !self.wrong.replace(true) {
             let got = String::from_utf8_lossy(&got[..got.len().min(16)]).into_owned();
-            self.shared.recorder.record(Event::ClientMismatch { client: self.id, at, expected, got });
+            self.shared.recorder.record(Event::ClientMismatch {
+                client: self.id,
+                at,
+                expected,
+                got,
+            });
         }
         self.inbox.borrow_mut().clear();
+        self.recount();
     }
 
     fn fail(&self, error: Errno) {
-        self.phase.set(Phase::Failed);
+        self.enter(Phase::Failed);
         self.drop_socket();
         let error = io::Error::from(error).to_string();
-        self.shared.recorder.record(Event::ClientRefused { client: self.id, error });
+        self.shared.recorder.record(Event::ClientRefused {
+            client: self.id,
+            group: self.group,
+            error,
+        });
     }
 
     fn end(&self, how: ClientEnding) {
         self.report();
-        self.phase.set(Phase::Ended(how));
+        self.enter(Phase::Ended(how));
         self.drop_socket();
-        self.shared.recorder.record(Event::ClientEnd { client: self.id, how });
+        self.shared.recorder.record(Event::ClientEnd {
+            client: self.id,
+            how,
+        });
     }
 
     fn drop_socket(&self) {
-        self.shared.side.bump();
+        self.shared.bump();
         self.socket.take();
         self.woken.notify_one();
+    }
+}
+
+/// Bytes that the other end has not acknowledged: `SIOCOUTQ` of tcp(7), the same number as `TIOCOUTQ`.
+fn ioctl_outq(fd: &OwnedFd) -> io::Result<u32> {
+    let mut bytes: libc::c_int = 0;
+    // SAFETY: the kernel writes one int, which lives across the call.
+    let done = unsafe { libc::ioctl(fd.as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) };
+    if done < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(u32::try_from(bytes).unwrap_or(0))
     }
 }
 
@@ -396,5 +574,9 @@ fn choose_port_late(fd: &OwnedFd) -> io::Result<()> {
             size_of::<libc::c_int>() as libc::socklen_t,
         )
     };
-    if done < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    if done < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
 }

@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::task::swarm::Alphabet;
 
 /// Characters in the block that a message repeats. Odd on purpose: blocks don't line up with buffers.
-const BLOCK_CHARS: u64 = 4093;
+const BLOCK_CHARS: u64 = 32_749;
 
 /// A seeded text of any length: a block of whole characters, repeated.
 #[derive(Debug, Clone)]
@@ -47,12 +47,20 @@ impl Message {
             tail += n;
         }
         let len = len / block.max(1) * block + tail;
-        Message { plain: plain.into(), upper: upper.into(), len }
+        Message {
+            plain: plain.into(),
+            upper: upper.into(),
+            len,
+        }
     }
 
     /// Exactly these bytes; they come back upper-cased as ASCII.
     pub fn literal(text: &[u8]) -> Message {
-        Message { plain: text.into(), upper: text.to_ascii_uppercase().into(), len: text.len() as u64 }
+        Message {
+            plain: text.into(),
+            upper: text.to_ascii_uppercase().into(),
+            len: text.len() as u64,
+        }
     }
 
     /// Bytes.
@@ -81,8 +89,10 @@ impl Message {
         let mut result = Comparison::default();
         let mut done = 0;
         while done < got.len() {
-            let (plain, upper) =
-                (self.slice(&self.plain, offset + done as u64), self.slice(&self.upper, offset + done as u64));
+            let (plain, upper) = (
+                self.slice(&self.plain, offset + done as u64),
+                self.slice(&self.upper, offset + done as u64),
+            );
             let n = plain.len().min(got.len() - done);
             if n == 0 {
                 result.mismatch = Some(done);
@@ -109,7 +119,8 @@ impl Message {
 
     /// Offsets within the message at which a multi-byte character would be split, from `from` on.
     pub fn inside_character(&self, from: u64) -> Option<u64> {
-        (from.max(1)..self.len.min(from + 64)).find(|&at| self.at(at).first().is_some_and(|b| b & 0xc0 == 0x80))
+        (from.max(1)..self.len.min(from.saturating_add(64)))
+            .find(|&at| self.at(at).first().is_some_and(|b| b & 0xc0 == 0x80))
     }
 }
 
@@ -152,15 +163,28 @@ mod tests {
 
     #[test]
     fn an_upper_cased_echo_matches_wherever_it_is_cut() {
-        for alphabet in [Alphabet::Caseless, Alphabet::Letters, Alphabet::Wide, Alphabet::Bytes] {
+        for alphabet in [
+            Alphabet::Caseless,
+            Alphabet::Letters,
+            Alphabet::Wide,
+            Alphabet::Bytes,
+        ] {
             let message = Message::new(alphabet, 7, 10_000);
             let sent = whole(&message);
             assert_eq!(sent.len() as u64, message.len());
             for cut in [0, 1, 4096, 9_000] {
                 let (a, b) = sent.split_at(cut);
                 let raised = |part: &[u8]| part.to_ascii_uppercase();
-                assert_eq!(message.compare(0, &raised(a)), Comparison::default(), "{alphabet:?}");
-                assert_eq!(message.compare(cut as u64, &raised(b)), Comparison::default(), "{alphabet:?}");
+                assert_eq!(
+                    message.compare(0, &raised(a)),
+                    Comparison::default(),
+                    "{alphabet:?}"
+                );
+                assert_eq!(
+                    message.compare(cut as u64, &raised(b)),
+                    Comparison::default(),
+                    "{alphabet:?}"
+                );
             }
         }
     }
@@ -179,7 +203,13 @@ mod tests {
     fn a_plain_echo_is_told_from_a_wrong_one() {
         let message = Message::new(Alphabet::Letters, 1, 100);
         let plain = whole(&message);
-        assert_eq!(message.compare(0, &plain), Comparison { unraised: 100, mismatch: None });
+        assert_eq!(
+            message.compare(0, &plain),
+            Comparison {
+                unraised: 100,
+                mismatch: None
+            }
+        );
         let mut wrong = plain.to_ascii_uppercase();
         wrong[42] = b'?';
         assert_eq!(message.compare(0, &wrong).mismatch, Some(42));

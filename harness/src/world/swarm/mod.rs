@@ -2,33 +2,45 @@
 
 mod client;
 mod message;
+mod queue;
+mod tally;
+#[cfg(test)]
+mod tests;
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 pub use client::{Client, Phase, Shared};
 pub use message::{Comparison, Message};
+pub use queue::Queue;
+pub use tally::Tally;
 
 use crate::task::swarm::{Alphabet, Pieces};
 
 /// Ports that one source address is used for: below the usual ephemeral range's size.
 const PER_ADDRESS: u32 = 20_000;
-/// `TCP_LISTEN` of the kernel's `include/net/tcp_states.h`.
-const TCP_LISTEN: u8 = 10;
 /// A connect that the kernel has not answered for so long is not waited for: the submission doesn't accept.
-const CONNECT_PATIENCE: Duration = Duration::from_secs(4);
+const CONNECT_PATIENCE: Duration = Duration::from_secs(8);
+/// Clients that are asked, at most, whether bytes are on their way to them.
+const ASKED: usize = 256;
 
 /// All clients of a run.
 pub struct Swarm {
     shared: Rc<Shared>,
     seed: u64,
-    groups: RefCell<HashMap<String, u16>>,
-    clients: RefCell<Vec<Rc<Client>>>,
+    groups: RefCell<Vec<Group>>,
+    /// Clients so far, of all groups.
+    count: Cell<u32>,
     last_connect: Cell<Instant>,
+}
+
+struct Group {
+    name: String,
+    tally: Rc<Tally>,
+    clients: Vec<Rc<Client>>,
 }
 
 /// What a message is made of.
@@ -44,128 +56,188 @@ impl Swarm {
             shared: Rc::new(shared),
             seed,
             groups: RefCell::default(),
-            clients: RefCell::default(),
+            count: Cell::new(0),
             last_connect: Cell::new(Instant::now()),
         }
     }
 
-    /// Starts `count` connections of a group.
+    /// Starts one more connection of a group.
     ///
     /// # Errors
     /// When the host gives no more sockets: a fault of the host.
-    pub fn connect(&self, group: &str, count: u64, reading: bool) -> io::Result<()> {
-        let next = self.groups.borrow().len() as u16;
-        let group = *self.groups.borrow_mut().entry(group.to_owned()).or_insert(next);
-        for _ in 0..count {
-            let id = self.clients.borrow().len() as u32;
-            let client = Client::connect(id, group, reading, source(id), self.shared.clone())?;
-            tokio::task::spawn_local(client.clone().live());
-            self.clients.borrow_mut().push(client);
-        }
+    pub fn connect(&self, group: &str, reading: bool) -> io::Result<()> {
+        let number = self.number(group);
+        let mut groups = self.groups.borrow_mut();
+        let group = &mut groups[number];
+        let id = self.count.get();
+        let place = (number as u16, group.tally.clone());
+        let client = Client::connect(id, place, reading, source(id), self.shared.clone())?;
+        self.count.set(id + 1);
+        tokio::task::spawn_local(client.clone().live());
+        group.clients.push(client);
         self.last_connect.set(Instant::now());
         Ok(())
     }
 
     /// Every client of the group says a message of its own; the first piece goes at once.
     pub fn say(&self, group: &str, speech: &Speech, pieces: Pieces) {
-        for client in self.members(group) {
-            let message = match speech {
-                Speech::Seeded { alphabet, len } => {
-                    let seed = self.seed ^ (u64::from(client.id) << 32) ^ client.received();
-                    Message::new(*alphabet, seed, *len)
-                }
-                Speech::Literal(text) => Message::literal(text.as_bytes()),
-            };
+        self.each(group, |client| {
+            let message = self.message(client, speech);
             let first = match pieces {
                 Pieces::Whole => message.len(),
                 Pieces::Bytes => 1,
-                Pieces::Halves => message.inside_character(message.len() / 2).unwrap_or(message.len() / 2),
+                Pieces::Halves => message
+                    .inside_character(message.len() / 2)
+                    .unwrap_or(message.len() / 2),
             };
             client.say(message, first);
+        });
+    }
+
+    /// The group's newest client says a message.
+    pub fn say_last(&self, group: &str, speech: &Speech) {
+        let number = self.number(group);
+        if let Some(client) = self.groups.borrow()[number].clients.last() {
+            let message = self.message(client, speech);
+            let all = message.len();
+            client.say(message, all);
+        }
+    }
+
+    fn message(&self, client: &Client, speech: &Speech) -> Message {
+        match speech {
+            Speech::Seeded { alphabet, len } => {
+                let seed = self.seed ^ (u64::from(client.id) << 32) ^ client.received();
+                Message::new(*alphabet, seed, *len)
+            }
+            Speech::Literal(text) => Message::literal(text.as_bytes()),
         }
     }
 
     /// Lets the next piece of each unfinished message of the group go. False if there is none left.
     pub fn next_piece(&self, group: &str, pieces: Pieces) -> bool {
         let mut any = false;
-        for client in self.members(group) {
+        self.each(group, |client| {
             let left = client.unsent();
             if left > 0 && client.phase() == Phase::Open {
                 any = true;
                 client.allow(if pieces == Pieces::Bytes { 1 } else { left });
             }
-        }
+        });
         any
     }
 
+    /// Whether everything that the group's clients were allowed to send has come back to them.
+    pub fn up_to_date(&self, group: &str) -> bool {
+        let mut all = true;
+        self.each(group, |client| all &= client.up_to_date());
+        all
+    }
+
     pub fn read(&self, group: &str, on: bool) {
-        self.members(group).iter().for_each(|c| c.read(on));
+        self.each(group, |c| c.read(on));
     }
 
     pub fn finish(&self, group: &str) {
-        self.members(group).iter().for_each(|c| c.finish());
+        self.each(group, |c| c.finish());
     }
 
     pub fn close(&self, group: &str, reset: bool) {
-        self.members(group).iter().for_each(|c| c.close(reset));
+        self.each(group, |c| c.close(reset));
+    }
+
+    /// Ends the connection of the group's newest client.
+    pub fn close_last(&self, group: &str, reset: bool) {
+        let number = self.number(group);
+        if let Some(client) = self.groups.borrow()[number].clients.last() {
+            client.close(reset);
+        }
+    }
+
+    /// Clients of the group, by how far they are.
+    pub fn tally(&self, group: &str) -> Rc<Tally> {
+        let number = self.number(group);
+        self.groups.borrow()[number].tally.clone()
     }
 
     /// Clients of the group.
     pub fn size(&self, group: &str) -> u64 {
-        self.members(group).len() as u64
+        self.tally(group).size.get()
     }
 
     /// Clients of the group to whom everything that they said has come back.
     pub fn echoed(&self, group: &str) -> u64 {
-        self.count(group, Client::echoed)
+        self.tally(group).echoed.get()
     }
 
     /// Clients of the group whose connection the submission (or the world) has ended.
     pub fn ended(&self, group: &str) -> u64 {
-        self.count(group, |c| matches!(c.phase(), Phase::Ended(_)))
+        self.tally(group).ended.get()
     }
 
-    /// Clients of the group that are connected, or have been.
-    pub fn connected(&self, group: &str) -> u64 {
-        self.count(group, |c| matches!(c.phase(), Phase::Open | Phase::Ended(_)))
+    /// Clients of all groups that hold a connection now.
+    pub fn held(&self) -> u64 {
+        self.shared.all.open.get() + self.shared.all.connecting.get()
     }
 
-    /// Clients of the group that the kernel has not yet connected or refused.
-    pub fn connecting(&self, group: &str) -> u64 {
-        self.count(group, |c| c.phase() == Phase::Connecting)
-    }
-
-    /// Whether something listens at the target: asked of the kernel, not tried out. Where the kernel
-    /// doesn't tell, a connection that is closed at once tries it out.
-    pub fn listening(&self) -> bool {
-        let SocketAddr::V4(target) = self.shared.target else { return false };
-        match &self.shared.diag {
-            Some(diag) => {
-                let any = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0);
-                diag.end(target, any).is_ok_and(|end| end.is_some_and(|end| end.state == TCP_LISTEN))
-            }
-            None => std::net::TcpStream::connect(target).is_ok(),
-        }
+    /// Counts what happens to clients.
+    pub fn news(&self) -> u64 {
+        self.shared.news.get()
     }
 
     /// Whether the kernel still owes us an answer to a connect (it repeats a lost SYN by itself).
     pub fn busy(&self) -> bool {
-        self.last_connect.get().elapsed() < CONNECT_PATIENCE
-            && self.clients.borrow().iter().any(|c| c.phase() == Phase::Connecting)
+        self.shared.all.connecting.get() > 0 && self.last_connect.get().elapsed() < CONNECT_PATIENCE
     }
 
-    /// Records how far every client has come, at the end of a run.
+    /// Whether bytes between a client and the submission must move by themselves soon. Of very many
+    /// clients that wait for something only the first are asked.
+    pub fn owed(&self) -> bool {
+        let groups = self.groups.borrow();
+        let waiting = groups
+            .iter()
+            .flat_map(|g| &g.clients)
+            .filter(|c| c.phase() == Phase::Open && !c.echoed());
+        waiting.take(ASKED).any(|c| c.owed())
+    }
+
+    /// The run is over: all clients go. Their ends are no news of the submission, which is gone by then.
+    pub fn leave(&self) {
+        self.report();
+        self.groups
+            .borrow()
+            .iter()
+            .flat_map(|g| &g.clients)
+            .for_each(|c| c.leave());
+    }
+
+    /// Records how far every client has come.
     pub fn report(&self) {
-        self.clients.borrow().iter().for_each(|c| c.report());
+        self.groups
+            .borrow()
+            .iter()
+            .flat_map(|g| &g.clients)
+            .for_each(|c| c.report());
     }
 
-    fn members(&self, group: &str) -> Vec<Rc<Client>> {
-        let Some(&group) = self.groups.borrow().get(group) else { return Vec::new() };
-        self.clients.borrow().iter().filter(|c| c.group == group).cloned().collect()
+    fn number(&self, name: &str) -> usize {
+        let mut groups = self.groups.borrow_mut();
+        groups
+            .iter()
+            .position(|g| g.name == name)
+            .unwrap_or_else(|| {
+                groups.push(Group {
+                    name: name.to_owned(),
+                    tally: Rc::default(),
+                    clients: Vec::new(),
+                });
+                groups.len() - 1
+            })
     }
 
-    fn count(&self, group: &str, is: impl Fn(&Client) -> bool) -> u64 {
-        self.members(group).iter().filter(|c| is(c)).count() as u64
+    fn each(&self, group: &str, act: impl FnMut(&Rc<Client>)) {
+        let number = self.number(group);
+        self.groups.borrow()[number].clients.iter().for_each(act);
     }
 }
 
