@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::{Mode, OFlags};
 
 use super::disk::{Disk, Policy, Shelf};
+use super::feed::Feed;
 use super::handle::Job;
 use super::look::Looker;
 use super::script::ScriptError;
@@ -334,10 +335,23 @@ async fn perform(
         Output::new(stream, fd, bound, recorder.clone(), side.clone()).map_err(ArenaError::Watch)
     };
     let copy = |fd: &OwnedFd| fd.try_clone().map_err(ArenaError::Watch);
-    let out = output(Stream::Out, copy(&program.stdout)?)?;
+    // No copy of it may stay open when the script closes it; what takes its place is of no use to anybody.
+    let place = copy(&program.stderr)?;
+    let out = output(
+        Stream::Out,
+        std::mem::replace(&mut program.stdout, place),
+    )?;
     let err = output(Stream::Err, copy(&program.stderr)?)?;
-    // Nothing is said to it: its standard input is at its end from the start.
-    drop(program.stdin.take());
+    // Where nothing is said to it, its standard input is at its end from the start.
+    let stdin = program.stdin.take();
+    let input = match stdin.filter(|_| job.plan.world.input.is_some()) {
+        Some(fd) => {
+            let feed = Feed::new(fd, recorder.clone(), side.clone()).map_err(ArenaError::Watch)?;
+            tokio::task::spawn_local(feed.clone().pump());
+            Some(feed)
+        }
+        None => None,
+    };
     tokio::task::spawn_local(out.clone().pump());
     tokio::task::spawn_local(err.clone().pump());
     let looker =
@@ -355,6 +369,7 @@ async fn perform(
         program: RefCell::new(program),
         out,
         err,
+        input,
         looker: RefCell::new(looker),
         exited: Cell::new(false),
         left: Cell::new(0),

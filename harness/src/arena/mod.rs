@@ -36,6 +36,7 @@ mod accounts;
 pub mod child;
 mod clients;
 mod disk;
+mod feed;
 pub mod handle;
 pub mod look;
 mod script;

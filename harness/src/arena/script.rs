@@ -28,7 +28,7 @@ impl Stage {
     /// When the pack names an unknown parameter (it was validated, so this is a harness fault).
     pub async fn play(&self) -> Result<(), ScriptError> {
         for (index, step) in self.plan.script.iter().enumerate() {
-            let outcome = self.step(step).await?;
+            let outcome = self.step(index, step).await?;
             self.recorder.record(Event::Step {
                 step: index as u32,
                 outcome,
@@ -41,7 +41,7 @@ impl Stage {
     }
 
     /// Runs one step.
-    async fn step(&self, step: &Step) -> Result<StepOutcome, ScriptError> {
+    async fn step(&self, index: usize, step: &Step) -> Result<StepOutcome, ScriptError> {
         Ok(match step {
             Step::Settle => {
                 // A server has nothing in flight that its own time-outs could spoil.
@@ -89,6 +89,9 @@ impl Stage {
                 self.observe(self.patience(self.idle()), || self.listening())
                     .await
             }
+            Step::Feed(feed) => self.feed(index, feed)?,
+            Step::EndInput => self.end_input(),
+            Step::CloseOutput => self.close_output(),
             other => self.act(other).await?,
         })
     }

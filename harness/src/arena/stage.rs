@@ -34,6 +34,8 @@ pub struct Stage {
     pub program: RefCell<Program>,
     pub out: Rc<Output>,
     pub err: Rc<Output>,
+    /// Absent where standard input is at its end from the start.
+    pub input: Option<Rc<super::feed::Feed>>,
     /// Absent where the host shows no threads.
     pub looker: RefCell<Option<Looker>>,
     pub exited: Cell<bool>,

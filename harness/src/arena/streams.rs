@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
+use std::task::Poll;
 
 use crate::world::ready::register;
 use base64::Engine;
@@ -19,7 +20,8 @@ use crate::world::side::{self, Side, Watch};
 pub struct Output {
     stream: Stream,
     watch: RefCell<Option<Watch>>,
-    fd: AsyncFd<OwnedFd>,
+    /// Gone once it is closed on our side.
+    fd: RefCell<Option<AsyncFd<OwnedFd>>>,
     recorder: Rc<Recorder>,
     side: Rc<Side>,
     /// Bytes that may still be kept.
@@ -45,7 +47,7 @@ impl Output {
     ) -> io::Result<Rc<Output>> {
         rustix::io::ioctl_fionbio(&fd, true)?;
         let watch = RefCell::new(Some(side.watch(&fd, side::Interest::READ)?));
-        let fd = register(fd, Interest::READABLE)?;
+        let fd = RefCell::new(Some(register(fd, Interest::READABLE)?));
         Ok(Rc::new(Output {
             stream,
             watch,
@@ -62,21 +64,48 @@ impl Output {
 
     /// Reads until the stream ends. Run as a task of its own.
     pub async fn pump(self: Rc<Self>) {
-        while !self.ended.get() {
-            let Ok(mut guard) = self.fd.readable().await else {
-                return;
-            };
-            if !self.drain() {
-                guard.clear_ready();
+        std::future::poll_fn(|cx| {
+            while let Some(fd) = self.fd.borrow().as_ref().filter(|_| !self.ended.get()) {
+                let Poll::Ready(Ok(mut guard)) = fd.poll_read_ready(cx) else {
+                    return Poll::Pending;
+                };
+                if !self.read(fd.get_ref()) {
+                    guard.clear_ready();
+                }
             }
-        }
+            Poll::Ready(())
+        })
+        .await;
     }
 
     /// Reads all that is there now. Returns whether the stream has ended.
     pub fn drain(&self) -> bool {
+        match self.fd.borrow().as_ref() {
+            Some(fd) => self.read(fd.get_ref()),
+            None => self.ended.get(),
+        }
+    }
+
+    /// Closes our end: from now on the submission speaks to nobody. False if it has closed its own before.
+    pub fn shut(&self) -> bool {
+        if self.drain() {
+            return false;
+        }
+        self.flush_rest();
+        self.ended.set(true);
+        self.watch.take();
+        self.fd.take();
+        self.side.bump();
+        self.recorder.record(Event::OutputClosed {
+            stream: self.stream,
+        });
+        true
+    }
+
+    fn read(&self, fd: &OwnedFd) -> bool {
         let mut buffer = [0u8; 16 << 10];
         while !self.ended.get() {
-            match rustix::io::read(self.fd.get_ref(), &mut buffer) {
+            match rustix::io::read(fd, &mut buffer) {
                 Ok(0) => self.end(),
                 Ok(n) => self.take(&buffer[..n]),
                 Err(rustix::io::Errno::INTR) => {}

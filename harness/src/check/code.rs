@@ -256,6 +256,37 @@ codes! {
     /// The signal ended the server in another way.
     SignalWrongEnd "signal.wrong_end" Fail ["signal" "ending"];
 
+    /// The lines that had to come out did.
+    FilterRight "filter.right" Pass ["lines"];
+    /// A line that had to come out didn't.
+    FilterMissing "filter.missing" Fail ["line" "total" "expected"];
+    /// Another line came out instead.
+    FilterWrong "filter.wrong" Fail ["line" "expected" "got"];
+    /// More came out than should have.
+    FilterMore "filter.more" Fail ["got"];
+    /// Each line came out before the next was fed.
+    FilterAtOnce "filter.at_once" Pass ["times"];
+    /// A line was not there when the program came to rest.
+    FilterLate "filter.late" Fail ["expected" "late"];
+    /// The program ended in the midst of it.
+    FilterEnded "filter.ended" Fail ["ending"];
+    /// The first line is right.
+    FirstLineRight "line.first" Pass ["expected"];
+    /// Another line comes first.
+    FirstLineWrong "line.not_first" Fail ["expected" "got"];
+    /// The last line is right.
+    LastLineRight "line.last" Pass ["expected"];
+    /// Another line comes last.
+    LastLineWrong "line.not_last" Fail ["expected" "got" "ending"];
+    /// With nobody to read its output it ended quietly.
+    PipeQuiet "pipe.quiet" Pass ["ending"];
+    /// It complained on standard error.
+    PipeNoisy "pipe.noisy" Fail ["line"];
+    /// It ended in another way.
+    PipeWrongEnd "pipe.wrong_end" Fail ["ending"];
+    /// It didn't end.
+    PipeHang "pipe.hang" Fail [];
+
     /// The program made no request at all.
     NothingDone "nothing.done" Fail ["ending"];
     /// The evidence ends before the question was decided.

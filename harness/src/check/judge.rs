@@ -3,7 +3,7 @@
 use super::code::Code;
 use super::view::View;
 use super::{
-    Verdict, account, coverage, ending, failures, files, flight, held, house, memory, output,
+    Verdict, account, coverage, ending, failures, files, filter, flight, held, house, memory, output,
     serving, site, sockets, visited,
 };
 use crate::task::Amount;
@@ -57,6 +57,11 @@ pub fn judge(rule: &Rule, view: &View) -> Verdict {
             account::steady_memory(view, &of.group, &of.before, &of.after, mib)
         }),
         Rule::EndsOnSignal(_) => account::ends_on_signal(view),
+        Rule::Filters(filter) => filter::filters(view, filter),
+        Rule::FiltersAtOnce(filter) => filter::filters_at_once(view, filter),
+        Rule::FirstLine(line) => filter::first_line(view, &line.text),
+        Rule::LastLine(line) => filter::last_line(view, &line.text),
+        Rule::EndsQuietly(_) => filter::ends_quietly(view),
         Rule::All(rules) => rules
             .iter()
             .map(|rule| judge(rule, view))

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::clients::Clients;
 use super::known::Known;
+use super::pipes::decoded;
 use super::view::{Finish, Flight, FlightEnd, How, Moment, Sockets, View};
 use crate::evidence::{Bytes, Event, Header, Record, Settled, StepOutcome, Stream};
 use crate::plan::Item;
@@ -57,6 +58,7 @@ impl<'a> Reading<'a> {
             complete: false,
             hosts: Vec::new(),
             disk: Default::default(),
+            pipes: Default::default(),
             out: Vec::new(),
             err: Vec::new(),
             out_dropped: 0,
@@ -85,6 +87,7 @@ impl<'a> Reading<'a> {
     pub(super) fn take(&mut self, record: &'a Record) {
         let n = record.n;
         self.view.clients.take(record);
+        self.view.pipes.take(record);
         match &record.event {
             Event::World { hosts } => {
                 self.view.hosts = hosts.iter().map(|h| h.name.as_str()).collect();
@@ -145,7 +148,7 @@ impl<'a> Reading<'a> {
                     how: How::Abandoned,
                 },
             ),
-            Event::Output { stream, data } => self.output(*stream, data),
+            Event::Output { stream, data } => self.output(n, *stream, data),
             Event::OutputDropped {
                 stream: Stream::Out,
                 bytes,
@@ -338,20 +341,17 @@ impl<'a> Reading<'a> {
         &mut self.sockets[host]
     }
 
-    fn output(&mut self, stream: Stream, data: &Bytes) {
+    fn output(&mut self, n: u64, stream: Stream, data: &Bytes) {
         let kept = match stream {
             Stream::Out => &mut self.view.out,
             Stream::Err => &mut self.view.err,
         };
         match data {
             Bytes::Text(text) => kept.extend_from_slice(text.as_bytes()),
-            Bytes::Base64(text) => {
-                use base64::Engine as _;
-                if let Ok(bytes) = base64::engine::general_purpose::STANDARD.decode(text) {
-                    kept.extend_from_slice(&bytes);
-                }
-            }
+            other => kept.extend(decoded(other)),
         }
+        let so_far = kept.len();
+        self.view.pipes.said(n, stream, so_far);
     }
 
     fn step(&mut self, n: u64, step: usize, outcome: StepOutcome) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::pipes::Pipes;
 use super::reading::Reading;
 use super::shelf::DiskSeen;
 use crate::evidence::{Ending, Event, Grade, Header, Record, Settled, StepOutcome, Tier, Usage};
@@ -48,6 +49,8 @@ pub struct View<'a> {
     pub hosts: Vec<&'a str>,
     /// What was seen of the submission's files.
     pub disk: DiskSeen<'a>,
+    /// What went through its standard streams.
+    pub pipes: Pipes,
     pub(super) out: Vec<u8>,
     pub(super) err: Vec<u8>,
     pub(super) out_dropped: u64,

@@ -46,6 +46,9 @@ pub fn waits_for(step: &Step, plan: &Plan) -> String {
         Step::Finish(clients) => format!("half-closes clients ({})", clients.group),
         Step::Close(clients) => format!("closes clients ({})", clients.group),
         Step::Reset(clients) => format!("resets clients ({})", clients.group),
+        Step::Feed(feed) => format!("feeds {} line(s)", number(&feed.lines)),
+        Step::EndInput => "ends standard input".to_owned(),
+        Step::CloseOutput => "reads standard output no more".to_owned(),
     }
 }
 

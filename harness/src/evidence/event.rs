@@ -124,6 +124,8 @@ pub enum Event {
     OutputDropped { stream: Stream, bytes: u64 },
     /// The submission (with all its children) closed this stream.
     OutputEnd { stream: Stream },
+    /// The world closed its end of this stream: nobody reads it any more.
+    OutputClosed { stream: Stream },
     /// The world wrote to the submission's standard input; `end` when it closed it.
     Input {
         #[serde(flatten)]

@@ -3,6 +3,7 @@
 
 pub mod body;
 pub mod expand;
+pub mod lines;
 pub mod paths;
 pub mod seed;
 pub mod site;

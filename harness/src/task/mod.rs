@@ -12,6 +12,7 @@ pub mod rule;
 pub mod schema;
 pub mod script;
 pub mod site;
+pub mod stream;
 pub mod swarm;
 mod validate;
 pub mod world;

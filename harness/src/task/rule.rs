@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::amount::Amount;
 use super::site::LinkKind;
+use super::stream::{Filter, Line};
 use super::swarm::Group;
 
 /// What a check judges.
@@ -79,6 +80,17 @@ pub enum Rule {
     Visits(Visits),
     /// A site: standard output has `URL STATUS` or `URL ERROR reason` for each page that was visited.
     PrintsVisits(Empty),
+    /// Standard output has the lines of standard input that hold a text, unchanged and in order, and no others.
+    Filters(Filter),
+    /// The same, each of them before the next line is fed: at each `settle` of the script.
+    FiltersAtOnce(Filter),
+    /// The first line of standard output.
+    FirstLine(Line),
+    /// The last line of standard output.
+    LastLine(Line),
+    /// Once nobody reads its output any more, the submission ends: with status 0 or by SIGPIPE, and without
+    /// a word on standard error.
+    EndsQuietly(Empty),
     /// All of these hold: one check with several sides. The worst of them is shown.
     All(Vec<Rule>),
 }

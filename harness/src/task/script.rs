@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::amount::Amount;
 use super::disk::LetGo;
+use super::stream::Feed;
 use super::swarm::{Connect, Group, Members, Send, Visit};
 use crate::evidence::Point;
 
@@ -47,6 +48,12 @@ pub enum Step {
     Close(Group),
     /// Reset every client's connection.
     Reset(Group),
+    /// Put lines into standard input.
+    Feed(Feed),
+    /// End standard input.
+    EndInput,
+    /// Close our end of standard output: nobody reads it any more.
+    CloseOutput,
 }
 
 /// All given members must hold.

@@ -19,6 +19,8 @@ pub struct World {
     pub swarm: Option<super::swarm::Swarm>,
     /// An output folder, `{out}`, and what its disk does.
     pub disk: Option<super::disk::Disk>,
+    /// Standard input that the script feeds.
+    pub input: Option<super::stream::Input>,
 }
 
 impl World {

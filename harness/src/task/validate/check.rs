@@ -2,6 +2,7 @@
 
 use super::Flaws;
 use super::disk::speaks_of_it;
+use super::stream::speaks_of_streams;
 use super::world::holds;
 use crate::task::place::Path;
 use crate::task::rule::Rule;
@@ -72,6 +73,7 @@ impl Flaws {
                     "end the script with `- exit`",
                 );
             }
+            rule if speaks_of_streams(rule) => self.stream_rule(at, scenario, rule),
             rule if speaks_of_it(rule) => self.disk_rule(at, scenario, rule),
             Rule::Visits(visits) => self.visits(at, scenario, visits),
             Rule::PrintsVisits(_) if scenario.world.site.is_none() => self.no_site(at),
@@ -159,6 +161,11 @@ fn amounts(rule: &Rule) -> Vec<(Vec<&'static str>, &Amount)> {
         | Rule::Rests(_)
         | Rule::FreesDescriptors(_)
         | Rule::EndsOnSignal(_)
+        | Rule::Filters(_)
+        | Rule::FiltersAtOnce(_)
+        | Rule::FirstLine(_)
+        | Rule::LastLine(_)
+        | Rule::EndsQuietly(_)
         | Rule::All(_) => Vec::new(),
     }
 }

@@ -70,6 +70,9 @@ impl Flaws {
                 | Step::Finish(_)
                 | Step::Close(_)
                 | Step::Reset(_) => self.client_step(&at, scenario, i),
+                Step::Feed(_) | Step::EndInput | Step::CloseOutput => {
+                    self.stream_step(&at, scenario, i)
+                }
                 Step::LetGo(let_go) => self.let_go(&at.to("let_go"), scenario, let_go),
                 Step::Signal(name) => {
                     killed |= name == "KILL";
