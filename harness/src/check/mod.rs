@@ -13,6 +13,7 @@ mod filter;
 mod flight;
 mod held;
 mod house;
+mod idle;
 mod judge;
 mod known;
 pub mod memory;
