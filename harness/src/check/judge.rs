@@ -3,8 +3,8 @@
 use super::code::Code;
 use super::view::View;
 use super::{
-    Verdict, account, coverage, ending, failures, files, flight, held, house, memory, output,
-    serving, site, sockets, visited,
+    Verdict, account, cities, coverage, ending, failures, files, flight, held, house, memory,
+    output, serving, site, sockets, visited,
 };
 use crate::task::Amount;
 use crate::task::Scenario;
@@ -57,6 +57,8 @@ pub fn judge(rule: &Rule, view: &View) -> Verdict {
             account::steady_memory(view, &of.group, &of.before, &of.after, mib)
         }),
         Rule::EndsOnSignal(_) => account::ends_on_signal(view),
+        Rule::PrintsCities(of) => cities::prints(view, &of.says, of.exact),
+        Rule::KeepsOrder(_) => cities::keeps_order(view),
         Rule::All(rules) => rules
             .iter()
             .map(|rule| judge(rule, view))

@@ -13,6 +13,7 @@ pub mod schema;
 pub mod script;
 pub mod site;
 pub mod swarm;
+pub mod upstream;
 mod validate;
 pub mod world;
 

@@ -6,6 +6,7 @@ mod clients;
 mod disk;
 mod script;
 mod site;
+mod upstream;
 mod world;
 
 use std::collections::HashMap;
