@@ -74,6 +74,7 @@ fn serve_origin() {
         size: BODY as u64,
         body: 1,
         listed: 1,
+        text: None,
     };
     let origin =
         serde_json::from_value(serde_json::json!({"hosts": 1, "pages": 1})).expect("a world");
@@ -91,6 +92,7 @@ fn serve_origin() {
         },
         items: vec![item],
         site: None,
+        upstream: None,
         script: Vec::new(),
         limits: Limits::default(),
     };

@@ -22,7 +22,7 @@ use super::{Gate, Launch, Program, Sealed, SpawnError, watchdog};
 use crate::evidence::writer::Recorder;
 use crate::evidence::{Event, FORMAT, Header, Stream, Tier};
 use crate::plan::Plan;
-use crate::submission::argv;
+use crate::submission::{argv, parameter};
 use crate::world::diag::Diag;
 use crate::world::ledger::Ledger;
 use crate::world::origin::{Origin, OriginError, Serving};
@@ -32,6 +32,8 @@ use crate::world::swarm::{Shared, Swarm};
 
 /// The output folder's name in the work folder.
 const OUT: &str = "out";
+/// Longest list that is given as arguments.
+const MOST_ARGUMENTS: usize = 4096;
 /// Processors of a submission whose calls are held.
 const GATED_CPUS: u32 = 2;
 
@@ -156,7 +158,12 @@ async fn run(job: Job, host: Host, sealed: Sealed, side: Rc<Side>) -> Result<(),
     if plan.world.has_pages() {
         let (origin, hosts) = Origin::bind(&plan, job.config.tier).map_err(ArenaError::Origin)?;
         recorder.record(Event::World { hosts });
-        if plan.site.is_some() {
+        if let Some(upstream) = &plan.upstream {
+            let asked = upstream.asked.iter();
+            let names = asked.filter_map(|&i| upstream.cities.get(i as usize));
+            values.insert("cities".into(), names.map(|c| c.name.clone()).collect());
+            values.insert("upstream".into(), vec![origin.base()]);
+        } else if plan.site.is_some() {
             // Of a site the program is told the start, and nothing else.
             values.insert(
                 "url".into(),
@@ -169,6 +176,9 @@ async fn run(job: Job, host: Host, sealed: Sealed, side: Rc<Side>) -> Result<(),
         } else {
             host.write_input("urls.txt", &origin.urls_file())
                 .map_err(ArenaError::World)?;
+            if plan.items.len() <= MOST_ARGUMENTS {
+                values.insert("targets".into(), origin.targets());
+            }
             if let Some(input) = &sealed.paths.input {
                 values.insert(
                     "urls".into(),
@@ -213,7 +223,7 @@ async fn run(job: Job, host: Host, sealed: Sealed, side: Rc<Side>) -> Result<(),
     };
     // A parameter of the scenario overrides what the world would give: how bad arguments are made.
     for (name, value) in &plan.params {
-        values.insert(name.clone(), vec![value.to_string()]);
+        values.insert(name.clone(), parameter(name, value.to_string()));
     }
     let arguments = argv(&job.run, plan.command.get(1..).unwrap_or_default(), &values);
     match launch(&job, &sealed, arguments.clone()) {

@@ -84,6 +84,17 @@ codes! {
     /// No page leads there, read rightly or wrongly.
     Unlinked "site.unlinked" Fail ["target"];
 
+    /// What was said of each city was told.
+    CitiesTold "cities.told" Pass ["cities"];
+    /// Nothing was told of some cities.
+    CityUntold "cities.missing" Fail ["missing" "total" "city"];
+    /// Something else was told of a city.
+    CityMistold "cities.wrong" Fail ["line" "expected"];
+    /// They stand in the order of the arguments.
+    CitiesInOrder "cities.in_order" Pass ["cities"];
+    /// One stands before another that was given first.
+    CitiesDisordered "cities.out_of_order" Fail ["city" "other"];
+
     /// Ended by itself as it should.
     Ended "ending.right" Pass ["status"];
     /// Ended with a failure where success was due.

@@ -3,7 +3,7 @@
 use super::code::Code;
 use super::view::View;
 use super::{
-    Verdict, account, coverage, ending, failures, files, filter, flight, held, house, idle, memory,
+    Verdict, account, cities, coverage, ending, failures, files, filter, flight, held, house, idle, memory,
     output, serving, site, sockets, visited,
 };
 use crate::task::Amount;
@@ -64,6 +64,8 @@ pub fn judge(rule: &Rule, view: &View) -> Verdict {
         Rule::FirstLine(line) => filter::first_line(view, &line.text),
         Rule::LastLine(line) => filter::last_line(view, &line.text),
         Rule::EndsQuietly(_) => filter::ends_quietly(view),
+        Rule::PrintsCities(of) => cities::prints(view, &of.says, of.exact),
+        Rule::KeepsOrder(_) => cities::keeps_order(view),
         Rule::All(rules) => rules
             .iter()
             .map(|rule| judge(rule, view))

@@ -2,6 +2,7 @@
 
 mod account;
 mod address;
+mod cities;
 pub mod clients;
 pub mod code;
 mod common;

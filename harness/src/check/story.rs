@@ -40,6 +40,7 @@ pub fn page(path: &str) -> Item {
         size: 100,
         body: 1,
         listed: 1,
+        text: None,
     }
 }
 
@@ -70,6 +71,7 @@ impl Story {
             world: World::default(),
             items,
             site: None,
+            upstream: None,
             script,
             limits: Limits::default(),
         };

@@ -208,6 +208,11 @@ impl<'a> View<'a> {
     pub fn name(&self, index: usize) -> String {
         match self.item(index) {
             Some(item) if item.answer == Answer::Malformed => item.path.clone(),
+            Some(_) if self.plan().upstream.is_some() => {
+                let upstream = self.plan().upstream.as_ref();
+                let city = upstream.and_then(|u| u.cities.get(index));
+                city.map(|c| c.name.clone()).unwrap_or_default()
+            }
             Some(item) => {
                 let host = self
                     .hosts
@@ -270,7 +275,7 @@ impl<'a> View<'a> {
         let items = &self.plan().items;
         // A site has no last page, and pages that must not be visited.
         let site = self.plan().site.is_some();
-        let last = if items.len() > 1 && !site {
+        let last = if items.len() > 1 && !site && self.plan().upstream.is_none() {
             items.len() - 1
         } else {
             usize::MAX

@@ -184,6 +184,7 @@ mod tests {
             world: Default::default(),
             items: Vec::new(),
             site: None,
+            upstream: None,
             script: Vec::new(),
             limits: Limits::default(),
         };

@@ -38,6 +38,7 @@ pub(super) fn plan(task: &str, command: &[String]) -> Plan {
         world: World::default(),
         items: Vec::new(),
         site: None,
+        upstream: None,
         script: vec![Step::Exit],
         limits: LIMITS,
     }

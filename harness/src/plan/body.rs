@@ -88,6 +88,7 @@ mod tests {
             size,
             body,
             listed: 1,
+            text: None,
         }
     }
 

@@ -50,6 +50,11 @@ pub enum PlanError {
         scenario: String,
         source: super::site::SiteError,
     },
+    #[error("scenario `{scenario}`: {source}")]
+    Upstream {
+        scenario: String,
+        source: super::upstream::UpstreamError,
+    },
     #[error("scenario `{scenario}`: {status} is no final HTTP status; use 200 to 599")]
     Status { scenario: String, status: u16 },
 }
@@ -65,7 +70,7 @@ pub fn expand(task: &Task, scenario: &Scenario, set: usize, seed: u64) -> Result
     })?;
     let number = u32::try_from(set).unwrap_or(u32::MAX);
     let seed = derive(seed, &[&scenario.scenario, &number.to_string()]);
-    let mut site = None;
+    let (mut site, mut upstream) = (None, None);
     let items = match &scenario.world.origin {
         Some(origin) => List {
             name: &scenario.scenario,
@@ -84,7 +89,19 @@ pub fn expand(task: &Task, scenario: &Scenario, set: usize, seed: u64) -> Result
                 site = Some(graph);
                 items
             }
-            None => Vec::new(),
+            None => match &scenario.world.upstream {
+                Some(wanted) => {
+                    let error = |source| PlanError::Upstream {
+                        scenario: scenario.scenario.clone(),
+                        source,
+                    };
+                    let (cities, items) =
+                        super::upstream::plan(wanted, params, seed).map_err(error)?;
+                    upstream = Some(cities);
+                    items
+                }
+                None => Vec::new(),
+            },
         },
     };
     Ok(Plan {
@@ -98,6 +115,7 @@ pub fn expand(task: &Task, scenario: &Scenario, set: usize, seed: u64) -> Result
         world: scenario.world.clone(),
         items,
         site,
+        upstream,
         script: scenario.script.clone(),
         limits: scenario.limits(task).clone(),
     })
@@ -204,6 +222,7 @@ impl List<'_> {
                 Content::Binary => body | BINARY,
             },
             listed,
+            text: None,
         }
     }
 

@@ -7,10 +7,12 @@ pub mod lines;
 pub mod paths;
 pub mod seed;
 pub mod site;
+pub mod upstream;
 
 pub use body::{body, digest};
 pub use expand::{PlanError, expand};
 pub use site::SitePlan;
+pub use upstream::UpstreamPlan;
 
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +41,9 @@ pub struct Plan {
     /// The graph of the world's site; its pages are the items.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub site: Option<site::SitePlan>,
+    /// The cities of the world's weather service; the items answer for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstream: Option<UpstreamPlan>,
     pub script: Vec<Step>,
     pub limits: Limits,
 }
@@ -58,9 +63,23 @@ pub struct Item {
     pub body: u64,
     /// Lines of the list that hold this item.
     pub listed: u32,
+    /// The body itself, where it isn't made from its seed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
 }
 
 impl Item {
+    /// Bytes of the body from a position, at most `body::PIECE` of them and no more than there are.
+    pub fn bytes(&self, from: u64, len: usize) -> &[u8] {
+        match &self.text {
+            Some(text) => {
+                let from = usize::try_from(from).unwrap_or(usize::MAX).min(text.len());
+                &text.as_bytes()[from..text.len().min(from + len)]
+            }
+            None => body::piece(self.body, from, len),
+        }
+    }
+
     /// Path that a redirect of this item leads to; such pages are in no list.
     pub fn redirect_target(&self) -> Option<String> {
         match self.answer {

@@ -34,6 +34,18 @@ const KNOWN: &[&str] = &[
     "workers", "queue", "commands", "script", "pattern", "targets", "cities", "numbers",
 ];
 
+/// Placeholders that stand for several arguments.
+const LISTS: &[&str] = &["targets", "cities", "numbers"];
+
+/// The arguments that a parameter of a scenario gives its placeholder: one, or for a list its words.
+pub fn parameter(name: &str, value: String) -> Vec<String> {
+    if LISTS.contains(&name) {
+        value.split_whitespace().map(str::to_owned).collect()
+    } else {
+        vec![value]
+    }
+}
+
 fn fill(
     element: &str,
     values: &BTreeMap<String, Vec<String>>,

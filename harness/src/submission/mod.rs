@@ -10,7 +10,7 @@ mod find;
 mod manifest;
 mod scratch;
 
-pub use arguments::argv;
+pub use arguments::{argv, parameter};
 pub use clean::remove;
 pub use command::{Plain, command};
 pub use copy::{Copied, CopyError, Rules, stage};

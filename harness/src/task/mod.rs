@@ -14,6 +14,7 @@ pub mod script;
 pub mod site;
 pub mod stream;
 pub mod swarm;
+pub mod upstream;
 mod validate;
 pub mod world;
 

@@ -96,6 +96,10 @@ pub enum Rule {
     /// Once nobody reads its output any more, the submission ends: with status 0 or by SIGPIPE, and without
     /// a word on standard error.
     EndsQuietly(Empty),
+    /// A weather service: standard output tells what was said of each city.
+    PrintsCities(Cities),
+    /// A weather service: the cities stand in the output in the order of the arguments.
+    KeepsOrder(Empty),
     /// All of these hold: one check with several sides. The worst of them is shown.
     All(Vec<Rule>),
 }
@@ -105,6 +109,17 @@ pub enum Rule {
 pub struct Visits {
     /// All, if left out: exactly the pages within reach, each of them once.
     pub links: Vec<LinkKind>,
+}
+
+/// Which cities are looked for, and how closely.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Cities {
+    /// Cities of which this is said; all, if left out.
+    pub says: Vec<super::upstream::Says>,
+    /// The line must be the contract's own; else it is enough that one names the city and its weather, or
+    /// none for a city without.
+    pub exact: bool,
 }
 
 /// No members.

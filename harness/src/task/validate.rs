@@ -7,6 +7,7 @@ mod disk;
 mod script;
 mod site;
 mod stream;
+mod upstream;
 mod world;
 
 use std::collections::HashMap;

@@ -15,6 +15,8 @@ pub struct World {
     pub origin: Option<Origin>,
     /// A mock site of linked pages.
     pub site: Option<super::site::Site>,
+    /// A mock service that answers questions about cities.
+    pub upstream: Option<super::upstream::Upstream>,
     /// TCP clients of the submission.
     pub swarm: Option<super::swarm::Swarm>,
     /// An output folder, `{out}`, and what its disk does.
@@ -29,7 +31,7 @@ impl World {
         match (&self.origin, &self.site) {
             (Some(origin), _) => origin.hosts,
             (None, Some(site)) => site.hosts(),
-            (None, None) => 0,
+            (None, None) => u16::from(self.upstream.is_some()),
         }
     }
 
@@ -42,12 +44,14 @@ impl World {
     pub fn gate(&self) -> Option<Point> {
         match (&self.origin, &self.site) {
             (Some(origin), _) => origin.gate,
-            (None, site) => site.as_ref().and_then(|site| site.gate),
+            (None, Some(site)) => site.gate,
+            (None, None) => self.upstream.as_ref().and_then(|upstream| upstream.gate),
         }
     }
 }
 
-/// Mock HTTP servers that serve a seeded list of pages. `{urls}` is a file with their addresses.
+/// Mock HTTP servers that serve a seeded list of pages. `{urls}` is a file with their addresses,
+/// `{targets}` are these addresses as arguments.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Origin {
@@ -76,6 +80,9 @@ pub struct Origin {
     /// What bodies are made of.
     #[serde(default)]
     pub content: Content,
+    /// URLs hold addresses instead of names.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub literal: bool,
 }
 
 fn three() -> u16 {

@@ -61,6 +61,7 @@ pub struct Origin {
     refused: Vec<Option<(OwnedFd, SocketAddr)>>,
     items: Rc<[Item]>,
     site: Option<Rc<SitePlan>>,
+    cities: Option<HashMap<String, u32>>,
     gate: Option<Point>,
     seed: u64,
 }
@@ -74,6 +75,13 @@ impl Origin {
         }
         // Host number 1 of a site is another port of the site itself.
         let is_port = |host| plan.site.is_some() && host == site::OTHER_PORT;
+        // Of a service the program is told an address: it need not look up a name for it.
+        let literal = plan.upstream.is_some()
+            || plan
+                .world
+                .origin
+                .as_ref()
+                .is_some_and(|origin| origin.literal);
         let hosts = plan.world.hosts();
         let (mut listeners, mut places, mut refused) = (Vec::new(), Vec::new(), Vec::new());
         for host in 0..hosts {
@@ -107,8 +115,8 @@ impl Origin {
                 })?;
             let name = match tier {
                 Tier::Full if is_port(host) => host_name(site::HOME),
-                Tier::Full => host_name(host),
-                Tier::Reduced | Tier::Portable => addr.ip().to_string(),
+                Tier::Full if !literal => host_name(host),
+                _ => addr.ip().to_string(),
             };
             listeners.push(listener);
             places.push(Place { name, addr });
@@ -137,6 +145,10 @@ impl Origin {
             refused,
             items,
             site: plan.site.clone().map(Rc::new),
+            cities: plan.upstream.as_ref().map(|upstream| {
+                let names = upstream.cities.iter().map(|city| city.name.clone());
+                names.zip(0..).collect()
+            }),
             gate: plan.world.gate(),
             seed: plan.seed,
         };
@@ -152,6 +164,17 @@ impl Origin {
             _ => place.addr,
         };
         format!("http://{}:{}{}", place.name, addr.port(), item.path)
+    }
+
+    /// Where host number 0 is, without a path.
+    pub fn base(&self) -> String {
+        let place = &self.places[0];
+        format!("http://{}:{}", place.name, place.addr.port())
+    }
+
+    /// The list as arguments: an address for each entry, those of doubled ones twice.
+    pub fn targets(&self) -> Vec<String> {
+        self.lines(&mut Dice::new(self.seed, "list"))
     }
 
     /// The list as a file: a line for each entry, second lines of doubled ones further down, and a few
@@ -202,6 +225,7 @@ impl Origin {
             routes: routes(&self.items, self.places.len()),
             items: Rc::clone(&self.items),
             pages: self.site,
+            cities: self.cities,
             places: self.places,
             gate: self.gate,
             wires: RefCell::default(),

@@ -13,7 +13,7 @@ use super::serve::{Ask, Site};
 use super::wire::Wire;
 use crate::evidence::{Ending, Point};
 use crate::plan::Item;
-use crate::plan::body::{PIECE, piece};
+use crate::plan::body::PIECE;
 use crate::task::world::{Answer, Framing};
 
 /// Pieces that a dripping answer comes in, at most, and the pause between two.
@@ -92,15 +92,18 @@ impl Speech<'_> {
         } else {
             format!("Content-Length: {}\r\n", self.item.size)
         };
-        let head =
-            "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n";
+        let kind = match self.item.text {
+            Some(_) => "application/json",
+            None => "text/plain; charset=utf-8",
+        };
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nConnection: close\r\n");
         format!("{head}{framing}\r\n").into_bytes()
     }
 
     /// Nothing that a reader of HTTP could take for an answer, but with line ends for those that wait for one.
     fn garbage(&self) -> Vec<u8> {
         let mut bytes = b"\x00\x15\x03garbage ".to_vec();
-        bytes.extend_from_slice(piece(self.item.body, 0, 200));
+        bytes.extend_from_slice(self.item.bytes(0, 200));
         bytes.extend_from_slice(b"\r\n\r\n");
         bytes
     }
@@ -109,7 +112,7 @@ impl Speech<'_> {
     async fn part(&self, from: u64, to: u64) -> io::Result<()> {
         let mut at = from;
         while at < to {
-            let bytes = piece(self.item.body, at, (to - at).min(PIECE as u64) as usize);
+            let bytes = self.item.bytes(at, (to - at).min(PIECE as u64) as usize);
             self.write(&self.framed(bytes)).await?;
             at += bytes.len() as u64;
         }
@@ -161,11 +164,8 @@ impl Speech<'_> {
         let mut body = Vec::new();
         let mut at = 0;
         while at < self.item.size {
-            let bytes = piece(
-                self.item.body,
-                at,
-                (self.item.size - at).min(PIECE as u64) as usize,
-            );
+            let left = self.item.size - at;
+            let bytes = self.item.bytes(at, left.min(PIECE as u64) as usize);
             body.extend(self.framed(bytes));
             at += bytes.len() as u64;
         }

@@ -22,6 +22,7 @@ use crate::plan::{Item, SitePlan, site as graph};
 use crate::task::world::{Answer as Kind, Framing};
 
 const LOST: &str = "no such page\n";
+const UNKNOWN: &str = r#"{"cod":"404","message":"city not found"}"#;
 
 /// A request, as far as its answer depends on it.
 #[derive(Debug, Clone, Copy)]
@@ -156,7 +157,10 @@ async fn later(
 fn answer(site: &Rc<Site>, asked: &Asked) -> Response<Answer> {
     let entry = entry(site, asked);
     let (status, content, size, framing) = match entry {
-        None => (404, Content::Text(LOST), LOST.len() as u64, Framing::Length),
+        None => {
+            let text = if site.cities.is_some() { UNKNOWN } else { LOST };
+            (404, Content::Text(text), text.len() as u64, Framing::Length)
+        }
         Some((item, kind)) => {
             let (content, size) = match page(site, asked) {
                 Some((pages, index)) => {
@@ -164,7 +168,10 @@ fn answer(site: &Rc<Site>, asked: &Asked) -> Response<Answer> {
                     let size = html.len() as u64;
                     (Content::Page(html.into()), size)
                 }
-                None => (Content::Seeded(item.body), item.size),
+                None => match &item.text {
+                    Some(text) => (Content::Page(text.clone().into()), item.size),
+                    None => (Content::Seeded(item.body), item.size),
+                },
             };
             (status(kind), content, size, item.framing)
         }
@@ -201,6 +208,7 @@ fn answer(site: &Rc<Site>, asked: &Asked) -> Response<Answer> {
         return response;
     }
     let kind = match entry {
+        _ if site.cities.is_some() => "application/json",
         Some((item, _)) if item.body & BINARY != 0 => "application/octet-stream",
         _ => "text/plain; charset=utf-8",
     };

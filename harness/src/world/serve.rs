@@ -20,7 +20,7 @@ use super::reply::{Asked, reply};
 use super::side::Side;
 use super::wire::{Reading, Tap, Wire};
 use crate::evidence::{self, Ending, Place, Point};
-use crate::plan::{Item, SitePlan};
+use crate::plan::{Item, SitePlan, upstream};
 
 /// Up to so many other connections are all looked up when a request makes a new maximum; of more, only
 /// those that show an end of stream, to bound the cost.
@@ -52,16 +52,22 @@ pub struct Site {
     pub pages: Option<Rc<SitePlan>>,
     pub places: Vec<Place>,
     pub routes: Vec<HashMap<String, Route>>,
+    /// Entries by the city that a request asks for, where the origin is such a service.
+    pub cities: Option<HashMap<String, u32>>,
     pub gate: Option<Point>,
     pub wires: RefCell<HashMap<u64, Rc<Wire<Ask>>>>,
 }
 
 impl Site {
     fn arrive(&self, conn: u64, host: u16, method: &str, target: &str) -> Ask {
-        let route = self
-            .routes
-            .get(usize::from(host))
-            .and_then(|paths| paths.get(path(target)).copied());
+        let route = match &self.cities {
+            Some(cities) => upstream::city_of(path(target))
+                .and_then(|city| cities.get(&city).copied().map(Route::Item)),
+            None => self
+                .routes
+                .get(usize::from(host))
+                .and_then(|paths| paths.get(path(target)).copied()),
+        };
         let item = match route {
             Some(Route::Item(item)) => Some(item),
             _ => None,

@@ -172,6 +172,7 @@ impl<'a> Draft<'a> {
             size,
             body: body & !BINARY,
             listed: 0,
+            text: None,
         });
         self.pages.push(page);
         self.items.len() - 1

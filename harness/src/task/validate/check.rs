@@ -64,6 +64,8 @@ impl Flaws {
             | Rule::PrintsResults(_)
             | Rule::Visits(_)
             | Rule::PrintsVisits(_)
+            | Rule::PrintsCities(_)
+            | Rule::KeepsOrder(_)
             | Rule::RefusesArguments(_)
                 if !has(|s| matches!(s, Step::Exit)) =>
             {
@@ -77,6 +79,10 @@ impl Flaws {
             rule if speaks_of_it(rule) => self.disk_rule(at, scenario, rule),
             Rule::Visits(visits) => self.visits(at, scenario, visits),
             Rule::PrintsVisits(_) if scenario.world.site.is_none() => self.no_site(at),
+            Rule::PrintsCities(_) | Rule::KeepsOrder(_) if scenario.world.upstream.is_none() => {
+                let mend = "add `world: { upstream: { cities: … } }`";
+                self.help(at, "this world has no cities", mend);
+            }
             Rule::NotStalled(_) if !holds(scenario) => {
                 let mend = "add entries with `answer: stuck`, or a gate";
                 self.help(
@@ -168,6 +174,8 @@ fn amounts(rule: &Rule) -> Vec<(Vec<&'static str>, &Amount)> {
         | Rule::FirstLine(_)
         | Rule::LastLine(_)
         | Rule::EndsQuietly(_)
+        | Rule::PrintsCities(_)
+        | Rule::KeepsOrder(_)
         | Rule::All(_) => Vec::new(),
     }
 }

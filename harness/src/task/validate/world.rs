@@ -57,6 +57,7 @@ impl Flaws {
                 mend,
             );
         }
+        self.upstream(&at.to("world").to("upstream"), scenario);
         self.disk(&at.to("world").to("disk"), task, scenario);
         self.script(&at.to("script"), scenario);
     }

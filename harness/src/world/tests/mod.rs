@@ -63,6 +63,7 @@ fn item(index: usize, answer: Answer, framing: Framing, size: u64) -> Item {
         size,
         body: 77 * index as u64,
         listed: 1,
+        text: None,
     }
 }
 
@@ -88,6 +89,7 @@ fn plan(items: Vec<Item>, gate: Option<Point>) -> Plan {
         },
         items,
         site: None,
+        upstream: None,
         script: Vec::new(),
         limits: Limits::default(),
     }
