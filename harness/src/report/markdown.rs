@@ -63,7 +63,12 @@ pub fn markdown(report: &Report, language: &str, audience: Audience) -> String {
     }
     for run in &report.runs {
         if !run.stderr.is_empty() && lost.iter().any(|f| f.run == run.run) {
-            let title = html(&format!("{}: {} ({})", words.stderr, run.run, run.ending));
+            let title = html(&format!(
+                "{}: {} ({})",
+                words.stderr,
+                run.run,
+                super::text::phrase(&run.ending, language)
+            ));
             page.add(&format!(
                 "<details><summary>{title}</summary>\n\n{}\n</details>\n\n",
                 fenced(&run.stderr)

@@ -222,7 +222,7 @@ impl Page<'_> {
                 "{} ({}, {})",
                 self.words.stderr,
                 run.run,
-                clean_line(&run.ending, 60)
+                clean_line(&super::text::phrase(&run.ending, self.language), 60)
             );
             self.out.push('\n');
             self.line(2, &title, DIM);

@@ -99,7 +99,10 @@ fn placeholder(inside: &str, facts: &BTreeMap<String, Fact>, language: &str) -> 
     };
     let fact = facts.get(name)?;
     if forms.is_empty() {
-        return Some(fact.to_string());
+        return Some(match name {
+            "ending" => phrase(&fact.to_string(), language),
+            _ => fact.to_string(),
+        });
     }
     let forms: Vec<&str> = forms.split('|').collect();
     let word = match fact {
@@ -127,6 +130,27 @@ fn form(n: u64, language: &str) -> usize {
         },
         _ => usize::from(n != 1),
     }
+}
+
+/// How a run ended, as evidence has it in English, in a language.
+pub fn phrase(english: &str, language: &str) -> String {
+    if language != "ru" {
+        return english.to_owned();
+    }
+    if let Some(status) = english.strip_prefix("status ") {
+        return format!("код {status}");
+    }
+    if let Some(signal) = english.strip_prefix("signal ") {
+        return format!("сигнал {signal}");
+    }
+    let russian = match english {
+        "hang" => "зависание",
+        "running" => "работала до конца проверки",
+        "not run" => "не запускалась",
+        crate::evidence::SPINNING => "программа занимала процессор и ничего не делала",
+        other => other,
+    };
+    russian.to_owned()
 }
 
 /// The text of a task pack in a language, or in English.
@@ -217,6 +241,14 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn an_ending_is_told_in_the_readers_language() {
+        let facts = [("ending".to_owned(), Fact::Text("status 3".into()))].into();
+        assert_eq!(fill("({ending})", &facts, "ru"), "(код 3)");
+        assert_eq!(fill("({ending})", &facts, "en"), "(status 3)");
+        assert_eq!(phrase("SIGSEGV", "ru"), "SIGSEGV");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::clean::clean_line;
 use crate::evidence::{Ending, Event, Grade, Record};
 
 /// Bars that a picture shows at most.
-pub const MOST_BARS: usize = 80;
+pub const MOST_BARS: usize = 48;
 /// Held calls that it shows at most.
 pub const MOST_HOLDS: usize = 24;
 /// Moments that it marks at most.
@@ -405,16 +405,22 @@ fn step(level: &mut Vec<(u64, u32)>, n: u64, by: i32) {
     level.push((n, now.saturating_add_signed(by)));
 }
 
-/// Of too many bars: those that are marked, then their neighbours, then the first ones.
+/// Of too many bars: those that are marked or held, then their neighbours.
 fn chosen(all: Vec<Raw>, marked: &BTreeSet<u64>, most: usize) -> Vec<Raw> {
     if all.len() <= most {
         return all;
     }
     let is_marked = |bar: &Raw| bar.events().any(|n| marked.contains(&n));
+    let is_held = |bar: &Raw| bar.parts.iter().any(|part| part.1 == BarState::Held);
     let mut keep: BTreeSet<usize> = (0..all.len())
         .filter(|&i| is_marked(&all[i]))
         .take(most)
         .collect();
+    for i in (0..all.len()).filter(|&i| is_held(&all[i])) {
+        if keep.len() < most {
+            keep.insert(i);
+        }
+    }
     let middle = keep.first().copied().unwrap_or(0);
     let mut away = 0;
     while keep.len() < most && away <= all.len() {

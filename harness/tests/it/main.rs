@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod hostile;
+mod browser;
 mod grading;
 mod place;
 mod reading;

@@ -15,7 +15,7 @@ use super::audience::{Audience, seen_by, tier_name};
 use super::params::params;
 use super::prose::{failed_build, standing, title};
 use super::terminal::sums;
-use super::text::of;
+use super::text::{of, phrase};
 use super::timeline::Timeline;
 use super::words::Words;
 use super::{Report, ReportFinding, Run};
@@ -161,7 +161,7 @@ impl Page<'_> {
             out,
             "<svg class=\"off\" aria-hidden=\"true\"><defs><pattern id=\"hatch\" width=\"6\" height=\"6\" patternUnits=\"userSpaceOnUse\"><path class=\"hatch\" d=\"M0 6L6 0\"/></pattern></defs></svg>\n\
 <header><div><h1>{}</h1><p>{}</p><p class=\"soft\">{} {} · {} {}</p></div>\n\
-<div><p class=\"score {}\">{} <small>{}: {}</small></p></div>\n\
+<div><p class=\"score {}\"><small>{}:</small> {} <small>— {}</small></p></div>\n\
 <button type=\"button\" id=\"theme\">◐ {}</button></header>\n<main>",
             escape(&name),
             escape(&report.submission),
@@ -170,8 +170,8 @@ impl Page<'_> {
             w.tier,
             tier_name(report.tier),
             class(report.outcome),
-            escape(&score),
             w.score,
+            escape(&score),
             w.outcome(report.outcome),
             self.say.theme,
         );
@@ -332,7 +332,7 @@ impl Page<'_> {
                 escape(&run.run),
                 escape(&with),
                 self.say.ending,
-                escape(&run.ending),
+                escape(&phrase(&run.ending, self.language)),
                 self.words.seed.to_lowercase(),
                 run.seed,
             );

@@ -20,7 +20,7 @@ const NARROWEST: usize = 560;
 const LEVEL_TOP: usize = 22;
 const LEVEL: usize = 72;
 const ROW: usize = 16;
-const LONGEST_NAME: usize = 26;
+const LONGEST_NAME: usize = 24;
 
 /// Draws the run below its heading. `lost` are its findings that did not pass.
 pub fn draw(
@@ -186,6 +186,7 @@ impl Sketch<'_> {
 
     /// Where each lost finding was seen: a line, and a link to it.
     fn causes(&self, out: &mut String, lost: &[&ReportFinding], height: usize, language: &str) {
+        let mut taken: Vec<usize> = Vec::new();
         for (i, finding) in lost.iter().enumerate() {
             let Some(place) = finding
                 .events
@@ -196,6 +197,9 @@ impl Sketch<'_> {
                 continue;
             };
             let x = self.x(place);
+            // Several at one place stand side by side.
+            let beside = taken.iter().filter(|&&other| other == place).count() * 24;
+            taken.push(place);
             let sign = if finding.outcome == Outcome::Inconclusive {
                 '?'
             } else {
@@ -203,7 +207,7 @@ impl Sketch<'_> {
             };
             let _ = writeln!(
                 out,
-                "<path class=\"cause {}\" d=\"M{x:.1} {LEVEL_TOP}V{}\"/><a href=\"#check-{}\" aria-label=\"{}\"><text x=\"{x:.1}\" y=\"{}\" text-anchor=\"middle\">{sign}{}</text></a>",
+                "<path class=\"cause {}\" d=\"M{x:.1} {LEVEL_TOP}V{}\"/><a href=\"#check-{}\" aria-label=\"{}\"><text x=\"{:.1}\" y=\"{}\" text-anchor=\"middle\">{sign}{}</text></a>",
                 class(finding.outcome),
                 height - 18,
                 id(&finding.check),
@@ -212,6 +216,7 @@ impl Sketch<'_> {
                     title(finding, language),
                     finding.message
                 )),
+                x + beside as f64,
                 LEVEL_TOP - 7,
                 i + 1,
             );
