@@ -62,7 +62,7 @@ pub struct Show {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The submission is a folder; how to build and start it comes from its `submission.yaml`, or is found by convention \
+The submission is a folder, or an archive of one (.zip, .tar, .tar.gz); how to build and start it comes from its `submission.yaml`, or is found by convention \
 (Cargo.toml, go.mod, package.json, Makefile, a lone *.py, main.py, an executable named `run`). With `-- CMD…` the \
 command is named outright; it starts in a copy of DIR, or of the folder that its script lies in.\n\n\
 Formats of files follow from their extension (.json, .xml, .md, .txt), or each --format belongs to one --out, in order. \
@@ -70,7 +70,7 @@ Without --out, --format says what is printed.")]
 pub struct Grade {
     /// Name of an exercise, or the folder of a task pack
     pub task: String,
-    /// The submission's folder [default: the current one]
+    /// The submission's folder or archive [default: the current folder]
     pub dir: Option<PathBuf>,
     /// The submission's command line, with or without placeholders such as {limit}
     #[arg(last = true, value_name = "CMD")]

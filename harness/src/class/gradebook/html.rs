@@ -1,0 +1,3 @@
+pub fn html(_: &crate::class::book::Book, _: &str) -> String {
+    String::new()
+}
