@@ -287,9 +287,11 @@ impl Maker<'_> {
         });
         let marks: Vec<Mark> = marks.collect();
         self.tallies[i].codes(&report);
+        let page = path.with_extension("html");
+        let page = Some(page).filter(|page| self.folder.root().join(page).is_file());
         Ok(Some(Held {
             submission: submission.to_owned(),
-            report: path.display().to_string(),
+            report: page.unwrap_or(path).display().to_string(),
             status: Status::of(&report),
             score: report.score,
             max: report.max_score,

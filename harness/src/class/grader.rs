@@ -8,7 +8,7 @@ use super::listing::Listed;
 use super::work::{Item, Made, Marker};
 use crate::arena::handle::Cancel;
 use crate::grade::{self, Arenas, Ground, Order, PrepareError, Source, Submission, Wishes};
-use crate::report::Build;
+use crate::report::{Build, Report};
 use crate::submission::archive::{self, ArchiveError, Bounds};
 use crate::submission::{CopyError, Rules, Scratch, digest, digest_file};
 use crate::task::Pack;
@@ -26,6 +26,8 @@ pub struct ClassGrader {
     pub language: String,
     /// All tasks of the class: submissions may have a folder for each.
     pub tasks: Vec<String>,
+    /// Called with each finished result while nobody sees it yet.
+    pub finish: Option<fn(&Path, &Report)>,
 }
 
 /// Why a submission isn't graded: it is at fault, or the host is.
@@ -43,6 +45,20 @@ impl Marker for ClassGrader {
     }
 
     fn mark(&self, item: &Item<'_>, into: &Path) -> Made {
+        let made = self.made(item, into);
+        if let (Some(finish), Made::Report(report)) = (self.finish, &made) {
+            finish(into, report);
+        }
+        made
+    }
+
+    fn stopped(&self) -> bool {
+        self.cancel.is_cancelled()
+    }
+}
+
+impl ClassGrader {
+    fn made(&self, item: &Item<'_>, into: &Path) -> Made {
         let mut order = self.order(item, into);
         match self.prepare(item, &mut order) {
             Ok(None) => Made::Missing,
@@ -77,12 +93,6 @@ impl Marker for ClassGrader {
         }
     }
 
-    fn stopped(&self) -> bool {
-        self.cancel.is_cancelled()
-    }
-}
-
-impl ClassGrader {
     fn rules(&self) -> Rules {
         Rules {
             hidden: self.hidden.clone(),

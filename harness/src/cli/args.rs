@@ -27,6 +27,10 @@ pub enum Command {
     Show(Show),
     /// Grade one submission
     Grade(Grade),
+    /// Grade a whole class: a folder of submissions, one or several tasks
+    Class(super::class::ClassArgs),
+    /// Print the gradebook of a class in another format
+    Gradebook(super::class::GradebookArgs),
     /// Judge stored results again, without running anything
     Rescore(Rescore),
     /// Print the report of stored results in another format
