@@ -11,9 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use super::roster::{HandedIn, Student};
 use super::{Class, ClassError, ClassFolder, Policy, Roster, Status};
+use crate::grade::only;
+use crate::report::text::of;
 use crate::report::{Report, from_json};
 use crate::score::round;
-use crate::task::{Text, Visibility};
+use crate::task::{Pack, Text, Visibility, pack};
 
 pub use grade::{Grade, Held, Mark, Standing};
 pub use statistics::{CheckStatistics, TaskStatistics};
@@ -86,9 +88,12 @@ impl Book {
     pub fn of(folder: &ClassFolder, class: &Class) -> Result<Book, ClassError> {
         let names: Vec<&str> = class.tasks.iter().map(|t| t.task.as_str()).collect();
         let (roster, policy) = folder.rules(&names)?;
-        Book::with(folder, class, roster.as_ref(), &policy, &mut |_, report| {
-            report
-        })
+        let rules = BookRules {
+            roster: roster.as_ref(),
+            policy: &policy,
+            packs: &[],
+        };
+        Book::with(folder, class, &rules, &mut |_, report| report)
     }
 
     /// The same under other rules; `change` may judge each report anew (it is given the submission's name).
@@ -98,25 +103,42 @@ impl Book {
     pub fn with(
         folder: &ClassFolder,
         class: &Class,
-        roster: Option<&Roster>,
-        policy: &Policy,
+        rules: &BookRules<'_>,
         change: &mut dyn FnMut(&str, Report) -> Report,
     ) -> Result<Book, ClassError> {
         let mut maker = Maker {
             folder,
             class,
-            policy,
-            tasks: class.tasks.iter().map(|_| None).collect(),
+            policy: rules.policy,
+            tasks: Vec::new(),
             tallies: class.tasks.iter().map(|_| Default::default()).collect(),
             notes: Vec::new(),
         };
-        let people = people(class, roster, &mut maker.notes);
+        for known in &class.tasks {
+            let now = rules.packs.iter().find(|pack| pack.task.task == known.task);
+            let stored = || pack::open_as(&folder.pack_place(&known.pack), &known.task).ok();
+            let task = match now {
+                Some(pack) => maker.column(&known.task, Some(pack)),
+                None => maker.column(&known.task, stored().as_ref()),
+            };
+            maker.tasks.push(task);
+        }
+        let people = people(class, rules.roster, &mut maker.notes);
         let mut students = Vec::with_capacity(people.len());
         for person in &people {
             students.push(maker.row(person, change)?);
         }
         Ok(maker.book(students))
     }
+}
+
+/// What a book is made by, beside the results.
+#[derive(Debug, Clone, Copy)]
+pub struct BookRules<'r> {
+    pub roster: Option<&'r Roster>,
+    pub policy: &'r Policy,
+    /// Packs that differ from those that are kept with the results.
+    pub packs: &'r [Pack],
 }
 
 /// A student and the submissions that are theirs.
@@ -193,7 +215,7 @@ struct Maker<'m> {
     folder: &'m ClassFolder,
     class: &'m Class,
     policy: &'m Policy,
-    tasks: Vec<Option<BookTask>>,
+    tasks: Vec<BookTask>,
     tallies: Vec<statistics::Tally>,
     notes: Vec<String>,
 }
@@ -272,10 +294,10 @@ impl Maker<'_> {
             }
             None => return Ok(None),
         };
-        let known = self.tasks[i].get_or_insert_with(|| column(&report, self.policy));
+        let known = &self.tasks[i];
         if known.pack != report.pack.clone().unwrap_or_default() {
             let note = format!(
-                "results of {task} were judged by different packs: run `gradus rescore` to the end"
+                "results of {task} were judged by different packs: run `gradus rescore` on the class"
             );
             if !self.notes.contains(&note) {
                 self.notes.push(note);
@@ -302,67 +324,53 @@ impl Maker<'_> {
     }
 
     fn book(self, students: Vec<Row>) -> Book {
-        let missing = |name: &str| BookTask {
-            task: name.to_owned(),
-            title: Text::new(),
-            max: 0.0,
-            weight: self.policy.weight(name),
-            column: self.column_name(name, name),
-            pack: String::new(),
-            checks: Vec::new(),
-        };
-        let names = self.class.tasks.iter().map(|t| t.task.as_str());
-        let tasks: Vec<BookTask> = names
-            .zip(&self.tasks)
-            .map(|(name, task)| task.clone().unwrap_or_else(|| missing(name)))
-            .collect();
-        let statistics = tasks
-            .iter()
-            .zip(&self.tallies)
-            .enumerate()
-            .map(|(i, (task, tally))| {
-                tally.statistics(task, students.iter().filter_map(|row| row.grades.get(i)))
-            });
+        let statistics =
+            self.tasks
+                .iter()
+                .zip(&self.tallies)
+                .enumerate()
+                .map(|(i, (task, tally))| {
+                    tally.statistics(task, students.iter().filter_map(|row| row.grades.get(i)))
+                });
         Book {
             schema_version: SCHEMA_VERSION,
             gradus: env!("CARGO_PKG_VERSION").to_owned(),
             class: self.class.name.clone(),
             statistics: statistics.collect(),
-            tasks,
+            tasks: self.tasks,
             students,
             notes: self.notes,
         }
     }
 
-    fn column_name(&self, task: &str, title: &str) -> String {
-        let named = self.policy.tasks.get(task).and_then(|t| t.column.clone());
-        named.unwrap_or_else(|| title.to_owned())
-    }
-}
-
-fn column(report: &Report, policy: &Policy) -> BookTask {
-    let title = crate::report::text::of(&report.title, "en");
-    let named = policy
-        .tasks
-        .get(&report.task)
-        .and_then(|t| t.column.clone());
-    BookTask {
-        task: report.task.clone(),
-        title: report.title.clone(),
-        max: report.max_score,
-        weight: policy.weight(&report.task),
-        column: named.unwrap_or_else(|| title.to_owned()),
-        pack: report.pack.clone().unwrap_or_default(),
-        checks: report
-            .findings
+    /// The task's column, by its pack: reports of what could not be built name no checks.
+    fn column(&self, name: &str, pack: Option<&Pack>) -> BookTask {
+        let part = pack
+            .map(|pack| only(&pack.task, &self.class.only).unwrap_or_else(|_| pack.task.clone()));
+        let checks: Vec<BookCheck> = part
             .iter()
-            .map(|f| BookCheck {
-                check: f.check.clone(),
-                title: f.title.clone(),
-                max_points: f.max_points,
-                visibility: f.visibility,
+            .flat_map(|task| task.scenarios.iter().flat_map(|s| &s.checks))
+            .map(|check| BookCheck {
+                check: check.check.clone(),
+                title: check.title.clone(),
+                max_points: round(check.points.max(0.0)),
+                visibility: check.visibility,
             })
-            .collect(),
+            .collect();
+        let title = part.map(|task| task.title).unwrap_or_default();
+        let named = self.policy.tasks.get(name).and_then(|t| t.column.clone());
+        let shown = Some(of(&title, "en"))
+            .filter(|title| !title.is_empty())
+            .unwrap_or(name);
+        BookTask {
+            task: name.to_owned(),
+            max: round(checks.iter().map(|check| check.max_points).sum()),
+            weight: self.policy.weight(name),
+            column: named.unwrap_or_else(|| shown.to_owned()),
+            pack: pack.map(|pack| pack.digest.clone()).unwrap_or_default(),
+            checks,
+            title,
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use std::sync::{Mutex, PoisonError};
 pub use change::{Change, changes};
 pub use judge::{Old, quick};
 
-use super::book::Book;
+use super::book::{Book, BookRules};
 use super::folder::{digest_of, io_error};
 use super::listing::folder_name;
 use super::{Class, ClassError, ClassFolder, Policy, Roster};
@@ -62,9 +62,12 @@ pub fn rescore(
 ) -> Result<Rescored, ClassError> {
     let names: Vec<&str> = class.tasks.iter().map(|t| t.task.as_str()).collect();
     let (roster, policy) = folder.rules(&names)?;
-    let before = Book::with(folder, class, roster.as_ref(), &policy, &mut |_, report| {
-        report
-    })?;
+    let was = BookRules {
+        roster: roster.as_ref(),
+        policy: &policy,
+        packs: &[],
+    };
+    let before = Book::with(folder, class, &was, &mut |_, report| report)?;
     let work = Work {
         folder,
         class,
@@ -89,17 +92,19 @@ pub fn rescore(
         text.and_then(|text| from_json(&text).ok())
             .unwrap_or(report)
     };
-    let after = Book::with(
-        folder,
-        class,
-        rules
+    let is = BookRules {
+        roster: rules
             .roster
             .as_ref()
             .map(|(_, roster)| roster)
-            .or(roster.as_ref()),
-        rules.policy.as_ref().map_or(&policy, |(_, policy)| policy),
-        &mut fresh,
-    )?;
+            .or(was.roster),
+        policy: rules
+            .policy
+            .as_ref()
+            .map_or(was.policy, |(_, policy)| policy),
+        packs: rules.packs,
+    };
+    let after = Book::with(folder, class, &is, &mut fresh)?;
     let changes = changes(&before, &after, &reasons);
     if apply {
         for (submission, task) in reasons.keys() {
@@ -108,6 +113,8 @@ pub fn rescore(
                 folder.graded(submission, task).join("report.json"),
             );
             fs::rename(&from, &to).map_err(io_error("written", &to))?;
+            // The page showed the old report; links lead to the report itself then.
+            let _ = fs::remove_file(to.with_extension("html"));
         }
         keep_rules(folder, class, rules)?;
     }

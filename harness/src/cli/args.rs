@@ -131,13 +131,15 @@ pub struct Outputs {
 
 #[derive(Debug, Args)]
 pub struct Rescore {
-    /// Folder that `gradus grade` wrote
+    /// Folder that `gradus grade` or `gradus class` wrote
     pub results: PathBuf,
     /// Judge by the pack of that name as it is now, or by the one stored with the results
     #[arg(long, value_enum, default_value_t = WhichPack::Current)]
     pub pack: WhichPack,
     #[command(flatten)]
     pub outputs: Outputs,
+    #[command(flatten)]
+    pub of_class: super::regrade::OfClass,
     /// Exit with 0 whenever there is a report
     #[arg(long)]
     pub exit_zero: bool,
@@ -145,8 +147,15 @@ pub struct Rescore {
 
 #[derive(Debug, Args)]
 pub struct ReportArgs {
-    /// Folder that `gradus grade` wrote
-    pub results: PathBuf,
+    /// Folder that `gradus grade` wrote; with --merge, folders of all shards of a class
+    #[arg(required = true)]
+    pub results: Vec<PathBuf>,
+    /// Merge the shards of a class into this folder, and write its gradebooks
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["format", "out"])]
+    pub merge: Option<PathBuf>,
+    /// Merge what there is, even if shards or results are missing
+    #[arg(long, requires = "merge")]
+    pub partial: bool,
     #[command(flatten)]
     pub outputs: Outputs,
 }

@@ -464,12 +464,12 @@ fn default_results(dir: &Path) -> PathBuf {
     Path::new("gradus-results").join(format!("class-{}", listing::folder_name(&class_name(dir))))
 }
 
-fn processors() -> usize {
+pub(super) fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// A class is graded when every grade is final, whatever points were lost.
-fn exit_of(book: &Book) -> Exit {
+pub(super) fn exit_of(book: &Book) -> Exit {
     let grades = || book.students.iter().flat_map(|row| &row.grades);
     let any = |standing| grades().any(|grade| grade.standing == standing);
     if any(Standing::Fault) {

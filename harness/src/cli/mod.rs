@@ -13,6 +13,7 @@ mod outputs;
 mod packs;
 mod pictures;
 mod progress;
+mod regrade;
 mod signals;
 mod steps;
 mod stored;
