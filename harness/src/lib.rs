@@ -3,6 +3,7 @@
 
 pub mod arena;
 pub mod check;
+pub mod class;
 pub mod cli;
 pub mod evidence;
 pub mod grade;

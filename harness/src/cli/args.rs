@@ -27,6 +27,10 @@ pub enum Command {
     Show(Show),
     /// Grade one submission
     Grade(Grade),
+    /// Grade a whole class: a folder of submissions, one or several tasks
+    Class(super::class::ClassArgs),
+    /// Print the gradebook of a class in another format
+    Gradebook(super::class::GradebookArgs),
     /// Judge stored results again, without running anything
     Rescore(Rescore),
     /// Print the report of stored results in another format
@@ -62,7 +66,7 @@ pub struct Show {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The submission is a folder; how to build and start it comes from its `submission.yaml`, or is found by convention \
+The submission is a folder, or an archive of one (.zip, .tar, .tar.gz); how to build and start it comes from its `submission.yaml`, or is found by convention \
 (Cargo.toml, go.mod, package.json, Makefile, a lone *.py, main.py, an executable named `run`). With `-- CMD…` the \
 command is named outright; it starts in a copy of DIR, or of the folder that its script lies in.\n\n\
 Formats of files follow from their extension (.html, .json, .xml, .md, .txt, .tap), or each --format belongs to one --out, in order. \
@@ -70,7 +74,7 @@ Without --out, --format says what is printed.")]
 pub struct Grade {
     /// Name of an exercise, or the folder of a task pack
     pub task: String,
-    /// The submission's folder [default: the current one]
+    /// The submission's folder or archive [default: the current folder]
     pub dir: Option<PathBuf>,
     /// The submission's command line, with or without placeholders such as {limit}
     #[arg(last = true, value_name = "CMD")]
@@ -127,13 +131,15 @@ pub struct Outputs {
 
 #[derive(Debug, Args)]
 pub struct Rescore {
-    /// Folder that `gradus grade` wrote
+    /// Folder that `gradus grade` or `gradus class` wrote
     pub results: PathBuf,
     /// Judge by the pack of that name as it is now, or by the one stored with the results
     #[arg(long, value_enum, default_value_t = WhichPack::Current)]
     pub pack: WhichPack,
     #[command(flatten)]
     pub outputs: Outputs,
+    #[command(flatten)]
+    pub of_class: super::regrade::OfClass,
     /// Exit with 0 whenever there is a report
     #[arg(long)]
     pub exit_zero: bool,
@@ -141,8 +147,15 @@ pub struct Rescore {
 
 #[derive(Debug, Args)]
 pub struct ReportArgs {
-    /// Folder that `gradus grade` wrote
-    pub results: PathBuf,
+    /// Folder that `gradus grade` wrote; with --merge, folders of all shards of a class
+    #[arg(required = true)]
+    pub results: Vec<PathBuf>,
+    /// Merge the shards of a class into this folder, and write its gradebooks
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["format", "out"])]
+    pub merge: Option<PathBuf>,
+    /// Merge what there is, even if shards or results are missing
+    #[arg(long, requires = "merge")]
+    pub partial: bool,
     #[command(flatten)]
     pub outputs: Outputs,
 }

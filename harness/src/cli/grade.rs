@@ -88,9 +88,13 @@ fn prepare(
     order: &mut Order,
     cancel: Arc<Cancel>,
 ) -> Result<Arenas, Refusal> {
-    let ours: Ours = source
-        .find(&order.pack.task.task)
-        .map_err(|error| Refusal::Submission(error.to_string()))?;
+    let ours: Ours = source.find(&order.pack.task.task).map_err(|error| {
+        if error.is_submission() {
+            Refusal::Submission(error.to_string())
+        } else {
+            Refusal::Host(error.to_string())
+        }
+    })?;
     order.submission = ours.submission.clone();
     if args.results.is_none() {
         order.results = default_results(&order.pack, &order.submission.name);

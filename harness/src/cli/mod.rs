@@ -2,6 +2,7 @@
 //! Nothing else in gradus prints.
 
 mod args;
+mod class;
 mod doctor;
 mod exit;
 mod grade;
@@ -12,6 +13,7 @@ mod outputs;
 mod packs;
 mod pictures;
 mod progress;
+mod regrade;
 mod signals;
 mod steps;
 mod stored;
@@ -77,6 +79,8 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
         Command::Tasks(args) => packs::tasks(&library, args),
         Command::Show(args) => packs::show(&library, args),
         Command::Grade(args) => grade::grade(&library, args),
+        Command::Class(args) => class::class(&library, args),
+        Command::Gradebook(args) => class::book(args),
         Command::Rescore(args) => stored::rescore(&library, args),
         Command::Report(args) => stored::report(args),
         Command::Verify(args) => verify::verify(&library, args),

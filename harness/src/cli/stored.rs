@@ -2,9 +2,10 @@
 
 use super::args::{ReportArgs, Rescore, WhichPack};
 use super::exit::{Exit, Failure};
-use super::out;
 use super::outputs::Wanted;
 use super::pictures::pictures;
+use super::{out, regrade};
+use crate::class::folder::is_class;
 use crate::grade;
 use crate::report::{Report, SCHEMA_VERSION};
 use crate::store::{Results, StoreError};
@@ -15,6 +16,10 @@ use crate::task::{Library, PackError, pack};
 /// # Errors
 /// If there are no results, or no pack to judge them by.
 pub fn rescore(library: &Library, args: &Rescore) -> Result<Exit, Failure> {
+    if is_class(&args.results) {
+        return regrade::rescore(library, args);
+    }
+    regrade::refuse_single(&args.of_class)?;
     let wanted = Wanted::resolve(&args.outputs)?;
     let (results, grading) = Results::open(&args.results)?;
     let pack = match args.pack {
@@ -52,8 +57,24 @@ pub fn rescore(library: &Library, args: &Rescore) -> Result<Exit, Failure> {
 /// # Errors
 /// If there is no report, or it is of another version.
 pub fn report(args: &ReportArgs) -> Result<Exit, Failure> {
+    if let Some(into) = &args.merge {
+        return regrade::merge(&args.results, into, args.partial);
+    }
+    let [results] = &args.results[..] else {
+        let mend = "name one folder, or the shards of a class with --merge DIR";
+        let message = format!("several results can't have one report\n   help: {mend}");
+        return Err(Failure::new(Exit::Usage, message));
+    };
+    if is_class(results) {
+        let mend = "`gradus gradebook` prints it in all its formats";
+        let message = format!(
+            "{} are results of a class\n   help: {mend}",
+            results.display()
+        );
+        return Err(Failure::new(Exit::Usage, message));
+    }
     let wanted = Wanted::resolve(&args.outputs)?;
-    let (results, grading) = Results::open(&args.results)?;
+    let (results, grading) = Results::open(results)?;
     let path = results.report_path();
     let report: Report = match serde_json::from_slice(&results.read_report()?) {
         Ok(report) => report,

@@ -124,7 +124,7 @@ pub(super) fn report(pack: &Pack, grading: &Grading, all: &[Assessed]) -> Report
         .iter()
         .cloned()
         .chain(all.iter().filter_map(|a| a.fault.clone()));
-    report::build(Material {
+    let report = report::build(Material {
         task: &task,
         // The task is that part already.
         only: None,
@@ -137,7 +137,11 @@ pub(super) fn report(pack: &Pack, grading: &Grading, all: &[Assessed]) -> Report
         runs: all.iter().map(|a| a.run.clone()).collect(),
         build: grading.build.clone(),
         faults: faults.collect(),
-    })
+    });
+    Report {
+        pack: Some(pack.digest.clone()),
+        ..report
+    }
 }
 
 /// Judges stored results again. Nothing is run.
@@ -158,4 +162,23 @@ pub fn not_begun(order: &Order, build: Option<Build>, fault: Option<String>) -> 
     grading.build = build;
     grading.faults.extend(fault);
     report(&order.pack, &grading, &[])
+}
+
+/// As [`not_begun`], and keeps it in the order's result folder like any other grading.
+///
+/// # Errors
+/// If it can't be kept.
+pub fn keep_not_begun(
+    order: &Order,
+    build: Option<Build>,
+    fault: Option<String>,
+) -> Result<Report, StoreError> {
+    let mut grading = order.grading();
+    grading.build = build;
+    grading.faults.extend(fault);
+    grading.finished = true;
+    let report = report(&order.pack, &grading, &[]);
+    let results = Results::create(&order.results, &grading, &order.pack)?;
+    results.write_report(&report)?;
+    Ok(report)
 }

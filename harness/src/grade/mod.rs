@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 
-pub use assess::{NOT_RUN, not_begun, rescore};
+pub use assess::{NOT_RUN, keep_not_begun, not_begun, rescore};
 pub use ground::{Ground, TooWeak};
 pub use only::{OnlyError, only};
 pub use ours::{Arenas, PrepareError, Wishes};

@@ -66,6 +66,8 @@ pub struct Arenas {
     /// What every run's folder is copied from: taken once, so that nobody's editing gets in between.
     template: Mutex<PathBuf>,
     notes: Vec<String>,
+    /// Of what all runs start from, before any build.
+    digest: String,
 }
 
 impl Arenas {
@@ -99,6 +101,7 @@ impl Arenas {
             };
             fs::copy(file, template.join(name)).map_err(read)?;
         }
+        let digest = submission::digest(&template, &Rules::default()).map_err(blame)?;
         Ok(Arenas {
             exe: std::env::current_exe().map_err(PrepareError::Exe)?,
             ground: ground.clone(),
@@ -114,12 +117,18 @@ impl Arenas {
             top,
             template: Mutex::new(template),
             notes: copied.notes,
+            digest,
         })
     }
 
     /// What of the submission was left out of its copy, and why.
     pub fn notes(&self) -> &[String] {
         &self.notes
+    }
+
+    /// Digest of the submission as it is graded.
+    pub fn digest(&self) -> &str {
+        &self.digest
     }
 
     /// Where the working folders are, if they are kept.

@@ -2,13 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
+use std::sync::Arc;
+
 use super::Submission;
-use crate::submission::{self, FindError, Found};
+use crate::submission::archive::{self, Bounds};
+use crate::submission::{self, FindError, Found, Scratch};
 
 /// A submission as the user named it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
-    /// Its folder says how it is built and started.
+    /// Its folder says how it is built and started. An archive is unpacked first.
     Folder(PathBuf),
     /// Named outright. It starts in a copy of this folder; without one, of what the command itself is.
     Command {
@@ -28,6 +31,8 @@ pub struct Ours {
     /// The command was named outright: its program may lie anywhere on the host.
     pub named: bool,
     pub(super) found: Option<Found>,
+    /// Where an archive was unpacked; gone with the last that holds it.
+    pub(super) unpacked: Option<Arc<Scratch>>,
 }
 
 impl Source {
@@ -37,6 +42,9 @@ impl Source {
     /// If there is no such folder, or nothing in it that could be started.
     pub fn find(&self, exercise: &str) -> Result<Ours, FindError> {
         match self {
+            Source::Folder(file) if file.is_file() && archive::is_named(file) => {
+                unpacked(file, exercise)
+            }
             Source::Folder(folder) => {
                 let found = submission::find(folder, exercise)?;
                 let submission = Submission {
@@ -51,6 +59,7 @@ impl Source {
                     file: None,
                     named: false,
                     found: Some(found),
+                    unpacked: None,
                 })
             }
             Source::Command {
@@ -70,6 +79,7 @@ impl Source {
                     file: None,
                     named: true,
                     found: None,
+                    unpacked: None,
                 })
             }
             Source::Command {
@@ -89,6 +99,7 @@ impl Source {
                     file: plain.file,
                     named: true,
                     found: None,
+                    unpacked: None,
                 })
             }
         }
@@ -101,6 +112,9 @@ impl Source {
                 .map(|name| name.to_string_lossy().into_owned())
         };
         let name = match self {
+            Source::Folder(file) if file.is_file() && archive::is_named(file) => {
+                archive::stem(file)
+            }
             Source::Folder(folder) => {
                 last(&folder.canonicalize().unwrap_or_else(|_| folder.clone()))
             }
@@ -118,4 +132,22 @@ impl Source {
         };
         name.unwrap_or_else(|| "submission".to_owned())
     }
+}
+
+/// The submission in an archive.
+fn unpacked(file: &Path, exercise: &str) -> Result<Ours, FindError> {
+    let scratch = Scratch::new().map_err(FindError::Scratch)?;
+    let to = scratch.path().join("unpacked");
+    archive::unpack(file, &to, &Bounds::default())?;
+    let folder = archive::inner(&to, &|_| false);
+    let mut ours = Source::Folder(folder.clone()).find(exercise)?;
+    if folder
+        .file_name()
+        .is_some_and(|name| name.to_str() == Some(&ours.submission.name))
+    {
+        // Not its author's word, but a folder's name: the archive's says more.
+        ours.submission.name = archive::stem(file).unwrap_or(ours.submission.name);
+    }
+    ours.unpacked = Some(Arc::new(scratch));
+    Ok(ours)
 }

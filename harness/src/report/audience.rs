@@ -34,3 +34,14 @@ pub fn tier_name(tier: Tier) -> &'static str {
         Tier::Full => "full",
     }
 }
+
+/// An outcome's name as in JSON.
+pub fn outcome_name(outcome: crate::check::Outcome) -> &'static str {
+    use crate::check::Outcome;
+    match outcome {
+        Outcome::Pass => "pass",
+        Outcome::Fail => "fail",
+        Outcome::Inconclusive => "inconclusive",
+        Outcome::HarnessFault => "harness_fault",
+    }
+}

@@ -82,6 +82,7 @@ pub fn build(material: Material) -> Report {
         schema_version: SCHEMA_VERSION,
         gradus: env!("CARGO_PKG_VERSION").to_owned(),
         task: task.task.clone(),
+        pack: None,
         title: task.title.clone(),
         submission: clean_line(submission, LONGEST_FACT),
         outcome,

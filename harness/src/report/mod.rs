@@ -64,6 +64,9 @@ pub struct Report {
     pub schema_version: u32,
     pub gradus: String,
     pub task: String,
+    /// Digest of the task pack that it was judged by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pack: Option<String>,
     pub title: Text,
     /// Name of the submission (its folder's or command's), for people.
     pub submission: String,

@@ -68,7 +68,7 @@ impl CopyError {
 }
 
 /// Version control is of no use to a run, and often the largest part of a folder.
-const LEFT_OUT: &[&CStr] = &[c".git", c".hg", c".svn"];
+pub(super) const LEFT_OUT: &[&CStr] = &[c".git", c".hg", c".svn"];
 const MOST_NOTES: usize = 100;
 
 /// Copies `from` (nothing, if it is none) to `to`, which is made along with the folders above it and
@@ -296,7 +296,7 @@ impl Copier<'_> {
 }
 
 /// A relative link whose text never climbs above the top, read from where it lies.
-fn stays_inside(link: &Path, target: &Path) -> bool {
+pub(super) fn stays_inside(link: &Path, target: &Path) -> bool {
     let mut depth = link.components().count() as i64 - 1;
     target.components().all(|component| {
         depth += match component {

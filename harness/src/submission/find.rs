@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use super::archive::ArchiveError;
 use super::manifest::{FILE, MAX_BYTES, Manifest};
 use crate::task::load::TaskError;
 
@@ -29,9 +30,9 @@ pub struct Found {
 /// Why nothing can be started.
 #[derive(Debug, thiserror::Error)]
 pub enum FindError {
-    #[error("{}: there is no such folder", .0.display())]
+    #[error("{}: there is no such folder or archive", .0.display())]
     Missing(PathBuf),
-    #[error("{}: this is a file; name the folder that it lies in, or a command after `--`", .0.display())]
+    #[error("{}: this is a file; name the folder that it lies in, an archive (.zip, .tar, .tar.gz), or a command after `--`", .0.display())]
     NotFolder(PathBuf),
     #[error("{}: {source}", path.display())]
     Unreadable { path: PathBuf, source: io::Error },
@@ -39,12 +40,27 @@ pub enum FindError {
     Empty(PathBuf),
     #[error("{0}")]
     Manifest(#[from] TaskError),
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    #[error("no temporary folder can be made: {0}\n   help: set TMPDIR to a writable folder")]
+    Scratch(#[source] io::Error),
     #[error("{}: `{key}` is empty; name the program and its arguments, like `{key}: [python3, main.py]`", path.display())]
     EmptyCommand { path: PathBuf, key: &'static str },
     #[error("{}: {why}; add a `{FILE}` with `run: [PROGRAM, ARGUMENT…]`", folder.display())]
     Unclear { folder: PathBuf, why: String },
     #[error("{}: nothing here can be started; add a `{FILE}` with `run: [PROGRAM, ARGUMENT…]`, or one of: Cargo.toml, go.mod, package.json, Makefile, main.py, {exercise}.py, a lone Python file, an executable named `run`", folder.display())]
     Nothing { folder: PathBuf, exercise: String },
+}
+
+impl FindError {
+    /// The submission can be blamed, not the host.
+    pub fn is_submission(&self) -> bool {
+        match self {
+            FindError::Archive(error) => error.is_submission(),
+            FindError::Scratch(_) => false,
+            _ => true,
+        }
+    }
 }
 
 /// Checks that a folder is there and can be read.

@@ -37,6 +37,9 @@ pub struct Task {
     pub placeholders: Vec<String>,
     #[serde(default)]
     pub limits: Limits,
+    /// Graded with nothing else beside it, as its checks measure speed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub alone: bool,
     pub scenarios: Vec<Scenario>,
 }
 

@@ -4,6 +4,7 @@ mod bad_input;
 mod hostile;
 mod browser;
 mod grading;
+mod hostile;
 mod place;
 mod reading;
 mod stopping;
