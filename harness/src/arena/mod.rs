@@ -22,6 +22,7 @@ pub mod spawn;
 pub mod status;
 mod sys;
 pub mod toolchain;
+pub mod traces;
 pub mod tree;
 pub mod user;
 pub mod wall;

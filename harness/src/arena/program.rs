@@ -28,6 +28,8 @@ pub(super) struct Start {
     pub groups: Vec<RawFd>,
     /// Take this user first (tier reduced, as root).
     pub user: Option<u32>,
+    /// Where this process's command line and environment lie in memory: first byte, and the one after the last.
+    pub words: [(usize, usize); 2],
     /// Last capability that the kernel knows.
     pub last_capability: u64,
     pub limits: Prepared,

@@ -101,7 +101,8 @@ impl Stage {
         Patience {
             timer,
             idle: self.idle(),
-            spin: UNTIL_SPIN,
+            // Who may be idle for long may also think for long: a build, above all.
+            spin: UNTIL_SPIN.max(self.idle()),
             until: self.deadline,
         }
     }

@@ -109,6 +109,7 @@ pub fn spawn(sealed: &Sealed, launch: &Launch) -> Result<Program, SpawnError> {
         status: status_child.as_raw_fd(),
         groups: sealed.groups.iter().map(AsRawFd::as_raw_fd).collect(),
         user: sealed.user,
+        words: words(),
         last_capability: last_capability(),
         limits: Prepared::new(&launch.limits, sealed.own_user),
         wall: sealed.wall.as_ref().map(AsRawFd::as_raw_fd),
@@ -383,6 +384,23 @@ fn receive(boot: &OwnedFd) -> io::Result<Option<News>> {
     }
     let wire = Wire::from_bytes(&bytes[..got]).ok_or(io::ErrorKind::InvalidData)?;
     Ok(Some(News { wire, sender, fd }))
+}
+
+/// Where the kernel finds our command line and environment for `/proc` (proc(5), fields 48 to 51 of `stat`).
+/// Empty where it doesn't tell.
+fn words() -> [(usize, usize); 2] {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
+    // The first of these fields is the third of all.
+    let mut ends = fields
+        .split(' ')
+        .skip(45)
+        .map_while(|n| n.trim().parse::<usize>().ok());
+    let mut pair = || match (ends.next(), ends.next()) {
+        (Some(from), Some(to)) if from > 0 && from <= to => (from, to),
+        _ => (0, 0),
+    };
+    [pair(), pair()]
 }
 
 /// Number of the last capability that this kernel knows.

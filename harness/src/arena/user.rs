@@ -32,6 +32,11 @@ pub fn for_next_run() -> Option<User> {
     Some(choose(&map, std::process::id(), counter))
 }
 
+/// The harness process for whose runs this id was made, if it is one of ours (where all ids exist).
+pub(super) fn harness_of(id: u32) -> Option<u32> {
+    (id & !(BASE - 1) == BASE).then_some((id & (BASE - 1)) >> COUNTER_BITS)
+}
+
 /// In a container only some ids exist: there the highest range is used from its end.
 fn choose(map: &str, pid: u32, counter: u32) -> User {
     let wanted =
@@ -70,6 +75,10 @@ mod tests {
         let c = choose(WHOLE, 4_194_302, 0);
         assert!(a != b && b != c && a != c);
         assert!(a.id >= BASE && a.id < 1 << 31);
+        assert_eq!(harness_of(a.id), Some(4_194_303));
+        for foreign in [0, 1000, 65_534, 100_000, 1 << 31, u32::MAX] {
+            assert_eq!(harness_of(foreign), None);
+        }
     }
 
     #[test]

@@ -5,6 +5,10 @@ use std::collections::HashSet;
 use super::Verdict;
 use super::code::Code;
 use super::view::{Finish, View};
+use crate::evidence::StepOutcome;
+
+/// Said of a program that kept its processor busy, or woke up all the time, until a step gave up on it.
+const NEVER_RESTED: &str = "the program never came to rest while its answers were held";
 
 /// The program never asked for anything: no upper bound is earned by that. Where the harness, not
 /// the program, is to blame, it is no fail.
@@ -42,6 +46,12 @@ pub fn undecided(view: &View, timed: bool) -> Verdict {
         Finish::Exit { .. } if abandoned > 0 => {
             Verdict::new(Code::GivenUp).fact("abandoned", abandoned)
         }
+        // It never came to rest where the script wanted to look at it: that is no fault by itself.
+        Finish::Exit { n, .. } | Finish::Signal { n, .. } if never_rested(view) => {
+            Verdict::new(Code::GaveUp)
+                .fact("why", NEVER_RESTED)
+                .seen([*n])
+        }
         Finish::Exit { n, .. } | Finish::Signal { n, .. } => {
             let asked: HashSet<usize> = view.flights.iter().filter_map(|f| f.item).collect();
             let left = view.expected().filter(|i| !asked.contains(i)).count();
@@ -53,6 +63,13 @@ pub fn undecided(view: &View, timed: bool) -> Verdict {
         }
         _ => unfinished(view),
     }
+}
+
+/// A step of the script gave up watching, and what it was meant to show was never seen.
+fn never_rested(view: &View) -> bool {
+    view.moments
+        .iter()
+        .any(|m| m.outcome == StepOutcome::GaveUp)
 }
 
 /// How the run ended, in a word or two that need no translation.

@@ -1,5 +1,5 @@
 use crate::check::story::{Story, check, entry, pages, script};
-use crate::evidence::{Event, Grade, Header, StepOutcome, Tier};
+use crate::evidence::{Event, Grade, Header, SPINNING, StepOutcome, Tier};
 use crate::task::world::Answer;
 
 const REACHES: &str = "{ reaches: { in_flight: limit } }";
@@ -388,4 +388,22 @@ fn who_asks_for_everything_at_once_leaves_no_place_empty() {
         .reached(2)
         .settle(3);
     check(&greedy.exit(0), REFILLS, "flight.refilled");
+}
+
+#[test]
+fn who_never_rests_and_does_everything_is_not_accused() {
+    // A busy poller: the script's `settle` gives up, and everything else goes well.
+    let busy = |story: Story| {
+        story.event(Event::GaveUp {
+            settled: false,
+            why: SPINNING.into(),
+        })
+    };
+    let story = busy(story(3, 9).ask(0..3).reached(0)).step(1, StepOutcome::GaveUp);
+    let story = busy(story.release([0]).reached(2).ask([3])).step(3, StepOutcome::GaveUp);
+    let story = to_the_end(story, 1..4, 4..9);
+    check(&story, REACHES, "flight.reached");
+    for rule in [KEEPS, REFILLS, SOCKETS] {
+        check(&story, rule, "evidence.gave_up");
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
@@ -12,7 +13,9 @@ use crate::arena::Config;
 use crate::arena::cgroup::{Bounds, Group};
 use crate::arena::handle::{self, Cancel, Fault, Job};
 use crate::arena::toolchain::{Toolchains, Wish};
+use crate::arena::traces;
 use crate::arena::user::{self, User};
+use crate::evidence::Tier;
 use crate::plan::Plan;
 use crate::submission::{self, CopyError, Found, Rules, Scratch};
 use crate::world::origin;
@@ -82,6 +85,7 @@ impl Arenas {
         cancel: Arc<Cancel>,
     ) -> Result<Arenas, PrepareError> {
         submission::sweep();
+        traces::sweep();
         let scratch = Scratch::new().map_err(PrepareError::Scratch)?;
         let top = scratch.path().to_owned();
         let template = top.join("submission");
@@ -185,7 +189,11 @@ impl Arenas {
                 env: BTreeMap::new(),
             },
         };
-        handle::run(&self.exe, &job, &self.cancel, keep)
+        let done = handle::run(&self.exe, &job, &self.cancel, keep);
+        if let Some(user) = user.filter(|_| self.ground.tier < Tier::Full) {
+            traces::clear(user);
+        }
+        done
     }
 
     fn group(&self, plan: &Plan) -> io::Result<Option<Group>> {
@@ -255,7 +263,15 @@ impl Runner for Arenas {
         command: &[String],
         keep: &mut Keep<'_>,
     ) -> Result<(), Fault> {
-        let dir = self.top.join("runs").join(name);
+        // The path can be seen by the submission in places; the scenario's name is not for it.
+        let folder = match self.wishes.keep {
+            true => name.to_owned(),
+            false => format!(
+                "{:016x}",
+                std::hash::RandomState::new().build_hasher().finish()
+            ),
+        };
+        let dir = self.top.join("runs").join(folder);
         let done = self.arena(&dir, plan, command, TMP_MIB, keep);
         if !self.wishes.keep {
             // The whole scratch folder goes at the end: what can't be removed now is no fault of the run.

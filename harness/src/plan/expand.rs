@@ -336,6 +336,7 @@ mod tests {
             task: "t".into(),
             title: Default::default(),
             teaches: Default::default(),
+            alone: false,
             after: Vec::new(),
             kind: Kind::Client,
             run: vec!["t".into(), "-c".into(), "{limit}".into()],

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::clean::{clean, clean_line, tail};
 use super::text::{of, sentences};
+use super::unguarded::unguarded;
 use super::{Build, Report, ReportFinding, Run, SCHEMA_VERSION};
 use crate::check::{Code, Fact, Finding, Outcome, Verdict, View, ending_in_words};
 use crate::evidence::Tier;
@@ -91,6 +92,7 @@ pub fn build(material: Material) -> Report {
         undecided: score.undecided,
         tier,
         seed,
+        unguarded: unguarded(tier, &host),
         host,
         findings,
         runs,

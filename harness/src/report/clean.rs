@@ -19,6 +19,33 @@ pub fn clean(text: &str) -> String {
             c => out.push(c),
         }
     }
+    defused(out)
+}
+
+/// Without what pipelines take for commands in a log: GitHub's `::name …::` at the start of a line (where any
+/// word may come to stand when text is wrapped) and its older `##[…]`, Azure's and TeamCity's.
+fn defused(mut text: String) -> String {
+    for mark in ["##[", "##vso[", "##teamcity["] {
+        if text.contains(mark) {
+            text = text.replace(mark, &format!("## {}", &mark[2..]));
+        }
+    }
+    if !text.contains("::") {
+        return text;
+    }
+    let mut out = String::with_capacity(text.len() + 8);
+    let mut start = true;
+    for (at, c) in text.char_indices() {
+        let rest = &text[at + c.len_utf8()..];
+        let named = rest
+            .strip_prefix(':')
+            .is_some_and(|name| name.starts_with(|n: char| n.is_ascii_alphabetic()));
+        out.push(c);
+        if c == ':' && start && named {
+            out.push(' ');
+        }
+        start = c.is_whitespace();
+    }
     out
 }
 
@@ -90,6 +117,28 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn commands_to_pipelines_are_defused() {
+        let forged =
+            "::error file=a::x\n  ::set-output name=score::9 ##[error]x y##vso[z] ##teamcity[t]";
+        let text = clean(forged);
+        assert_eq!(
+            text,
+            ": :error file=a::x\n  : :set-output name=score::9 ## [error]x y## vso[z] ## teamcity[t]"
+        );
+        assert_eq!(clean(&text), text, "once is enough");
+        for harmless in [
+            "std::io::Error",
+            "[::1]:80",
+            "at ::1",
+            "a:: b",
+            "::",
+            "# # [",
+        ] {
+            assert_eq!(clean(harmless), harmless);
+        }
+    }
 
     #[test]
     fn sequences_go_and_text_stays() {

@@ -35,6 +35,10 @@ pub fn junit(
     ] {
         general.add_property((name, value.as_str()));
     }
+    if audience == Audience::Teacher && !report.unguarded.is_empty() {
+        let gaps: Vec<&str> = report.unguarded.iter().map(|g| g.words(language)).collect();
+        general.add_property(("gradus.unguarded", gaps.join("; ").as_str()));
+    }
     let (findings, hidden) = seen_by(report, audience);
     if hidden.is_empty() {
         general.add_property(("gradus.points", report.score.to_string().as_str()));

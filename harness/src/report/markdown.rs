@@ -23,7 +23,8 @@ pub fn markdown(report: &Report, language: &str, audience: Audience) -> String {
         out: String::new(),
         full: false,
     };
-    page.add(&head(report, hidden.is_empty(), words, language));
+    let teacher = audience == Audience::Teacher;
+    page.add(&head(report, (hidden.is_empty(), teacher), words, language));
     if !hidden.is_empty() {
         page.add(&format!("{}: {}\n\n", words.hidden, hidden.len()));
     }
@@ -97,7 +98,7 @@ impl Page {
     }
 }
 
-fn head(report: &Report, whole: bool, words: &Words, language: &str) -> String {
+fn head(report: &Report, (whole, teacher): (bool, bool), words: &Words, language: &str) -> String {
     let mut text = format!(
         "## {}: {}\n\n",
         escape(&report.task),
@@ -125,6 +126,10 @@ fn head(report: &Report, whole: bool, words: &Words, language: &str) -> String {
         words.tier.to_lowercase(),
         tier_name(report.tier)
     );
+    if teacher && !report.unguarded.is_empty() {
+        let gaps: Vec<&str> = report.unguarded.iter().map(|g| g.words(language)).collect();
+        let _ = write!(text, "{}: {}\n\n", words.unguarded, gaps.join("; "));
+    }
     text
 }
 

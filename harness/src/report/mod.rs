@@ -21,6 +21,7 @@ mod tap;
 mod terminal;
 pub mod text;
 pub mod timeline;
+mod unguarded;
 mod words;
 
 #[cfg(test)]
@@ -54,6 +55,7 @@ pub use prairielearn::prairielearn;
 pub use tap::tap;
 pub use terminal::{Look, terminal};
 pub use timeline::{Timeline, timeline};
+pub use unguarded::{Gap, unguarded};
 
 /// Version of the report's JSON form.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -81,6 +83,9 @@ pub struct Report {
     pub seed: u64,
     /// What the host gave: facilities by name, and why others were not there.
     pub host: BTreeMap<String, String>,
+    /// What the runs were not kept from on this host. Empty in tier full where the host gives everything.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unguarded: Vec<Gap>,
     pub findings: Vec<ReportFinding>,
     pub runs: Vec<Run>,
     /// Set when the submission could not be built: the build's output.

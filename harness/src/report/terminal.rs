@@ -52,6 +52,14 @@ pub fn terminal(report: &Report, look: &Look) -> String {
     };
     let (findings, hidden) = seen_by(report, look.audience);
     page.head(report, &findings, hidden.len());
+    if look.audience == Audience::Teacher && !report.unguarded.is_empty() {
+        let gaps: Vec<&str> = report
+            .unguarded
+            .iter()
+            .map(|g| g.words(page.language))
+            .collect();
+        page.paragraph(0, page.words.unguarded, &gaps.join("; "));
+    }
     if let Some(build) = report.build.as_ref().filter(|b| !b.ok) {
         page.heading(page.words.build_failed, BAD);
         page.line(2, &clean_line(&build.command.join(" "), 400), BOLD);

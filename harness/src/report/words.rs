@@ -27,6 +27,8 @@ pub struct Words {
     pub check: &'static str,
     pub points: &'static str,
     pub cut: &'static str,
+    /// Before the list of what a run could do on this host.
+    pub unguarded: &'static str,
     /// The harness or its host failed: there is no grade.
     pub no_grade: &'static str,
     /// Not all was decided: there is no final grade.
@@ -75,6 +77,7 @@ static ENGLISH: Words = Words {
     check: "Check",
     points: "Points",
     cut: "Further details were left out: see the report in another format.",
+    unguarded: "Not prevented on this host: a submission could",
     no_grade: "gradus or its host failed, not the submission: this is no grade. Submit again, or tell your teacher.",
     open: "Some checks could not be decided: this is no final grade. Submit again, or tell your teacher.",
     more: "More in the report",
@@ -103,6 +106,7 @@ static RUSSIAN: Words = Words {
     check: "Проверка",
     points: "Баллы",
     cut: "Остальные подробности опущены: смотрите отчёт в другом формате.",
+    unguarded: "На этой машине не закрыто: решение могло",
     no_grade: "Сбой gradus или машины, а не решения: это не оценка. Отправьте ещё раз или скажите преподавателю.",
     open: "Некоторые проверки решить не удалось: это не окончательная оценка. Отправьте ещё раз или скажите преподавателю.",
     more: "Остальное в отчёте",

@@ -97,6 +97,7 @@ mod tests {
             task: "t".into(),
             title: Default::default(),
             teaches: Default::default(),
+            alone: false,
             after: vec![],
             kind: Kind::Client,
             run: vec![],

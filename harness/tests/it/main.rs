@@ -2,7 +2,6 @@
 
 mod bad_input;
 mod hostile;
-mod browser;
 mod grading;
 mod hostile;
 mod place;
