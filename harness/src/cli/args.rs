@@ -211,6 +211,26 @@ pub enum FormatArg {
     Junit,
     /// For job summaries and comments
     Markdown,
+    /// Annotations of a GitHub workflow
+    Github,
+    /// Code quality report of GitLab
+    Gitlab,
+    /// `results.json` of Gradescope
+    Gradescope,
+    /// `results.json` of PrairieLearn
+    Prairielearn,
+    /// Last two lines of an Autolab autograder
+    Autolab,
+    /// Result of a GitHub Classroom runner
+    Classroom,
+    /// Output of Moodle's VPL, in the range of VPL_GRADEMIN and VPL_GRADEMAX
+    Vpl,
+    /// Result of a grader of Moodle's CodeRunner
+    Coderunner,
+    /// Results in the shape of check50
+    Check50,
+    /// Test Anything Protocol 14
+    Tap,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -71,6 +71,13 @@ impl Wanted {
         Ok(Wanted { places, audience })
     }
 
+    /// Whether nothing but these is wanted.
+    pub fn all_among(&self, formats: &[FormatArg]) -> bool {
+        self.places
+            .iter()
+            .all(|(format, _)| formats.contains(format))
+    }
+
     /// Writes the report everywhere. Goes on to the next place when one fails.
     ///
     /// # Errors
@@ -123,6 +130,7 @@ fn by_extension(path: &Path) -> Option<FormatArg> {
         "xml" => Some(FormatArg::Junit),
         "md" | "markdown" => Some(FormatArg::Markdown),
         "txt" => Some(FormatArg::Terminal),
+        "tap" => Some(FormatArg::Tap),
         _ => None,
     }
 }
@@ -151,7 +159,33 @@ fn render(
             report::junit(report, language, audience).map_err(|error| broken(&error))
         }
         FormatArg::Markdown => Ok(report::markdown(report, language, audience)),
+        FormatArg::Github => Ok(report::github(report, language, audience)),
+        FormatArg::Gitlab => report::gitlab(report, language, audience).map_err(|e| broken(&e)),
+        FormatArg::Gradescope => report::gradescope(report, language).map_err(|e| broken(&e)),
+        FormatArg::Prairielearn => {
+            report::prairielearn(report, language, audience).map_err(|e| broken(&e))
+        }
+        FormatArg::Autolab => report::autolab(report, language, audience).map_err(|e| broken(&e)),
+        FormatArg::Classroom => {
+            report::classroom(report, language, audience).map_err(|e| broken(&e))
+        }
+        FormatArg::Vpl => Ok(report::vpl(report, language, audience, vpl_range())),
+        FormatArg::Coderunner => {
+            report::coderunner(report, language, audience).map_err(|e| broken(&e))
+        }
+        FormatArg::Check50 => report::check50(report, language, audience).map_err(|e| broken(&e)),
+        FormatArg::Tap => report::tap(report, language, audience).map_err(|e| broken(&e)),
     }
+}
+
+/// The grades of the activity, where VPL runs us.
+fn vpl_range() -> Option<report::Range> {
+    let number = |name: &str| std::env::var(name).ok()?.trim().parse::<f64>().ok();
+    let range = report::Range {
+        lowest: number("VPL_GRADEMIN")?,
+        highest: number("VPL_GRADEMAX")?,
+    };
+    (range.lowest.is_finite() && range.highest.is_finite()).then_some(range)
 }
 
 #[cfg(test)]
