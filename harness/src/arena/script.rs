@@ -91,6 +91,7 @@ impl Stage {
                 self.measure(label);
                 StepOutcome::Reached
             }
+            Step::Pause(ms) => self.pause(self.plan.amount(ms)?).await,
             Step::Listen => {
                 self.observe(self.whole_patience(), || self.listening())
                     .await
