@@ -130,7 +130,12 @@ pub(super) fn build(config: &Config, taken: Taken) -> Result<(), RootError> {
     for (path, target) in &taken.links {
         symlink(target, relative(path)).map_err(at(format!("linking {}", path.display())))?;
     }
-    for (path, tree) in &taken.shown {
+    // A toolchain may lie below /tmp: it is shown on the private one, which would cover it otherwise.
+    let (late, early): (Vec<_>, Vec<_>) = taken
+        .shown
+        .iter()
+        .partition(|(path, _)| path.starts_with("/tmp"));
+    for (path, tree) in early {
         show(path, tree)?;
     }
     etc(config)?;
@@ -138,6 +143,9 @@ pub(super) fn build(config: &Config, taken: Taken) -> Result<(), RootError> {
     let tmp = memory(config.tmp_mib, "1777").map_err(at("making /tmp"))?;
     set_down(&tmp, CWD, Path::new("tmp")).map_err(at("mounting /tmp"))?;
     make_folder(Path::new("tmp/home")).map_err(at("making the home folder"))?;
+    for (path, tree) in late {
+        show(path, tree)?;
+    }
     set_down(&taken.work, CWD, Path::new("work")).map_err(at("mounting /work"))?;
     if let Some(input) = &taken.input {
         set_down(input, CWD, Path::new("in")).map_err(at("mounting /in"))?;

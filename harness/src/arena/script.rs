@@ -16,6 +16,11 @@ use crate::world::swarm::Swarm;
 pub(super) const SETTLE_TIMER: Duration = Duration::from_millis(250);
 /// Before saying "what I wait for can't come", timers up to this are waited out.
 pub(super) const UNTIL_TIMER: Duration = Duration::from_secs(1);
+/// Quiet after which a program that keeps waking up is settled: while settling on purpose; while something is
+/// waited for; while the program starts or ends (a JVM takes 0.3 s to end, in steps of 10 ms).
+const SETTLE_POLLED: Duration = Duration::from_millis(100);
+const UNTIL_POLLED: Duration = Duration::from_secs(1);
+const END_POLLED: Duration = Duration::from_secs(3);
 /// A program that doesn't settle is not waited for longer than this when settling is all that is wanted.
 const SETTLE_IDLE: Duration = Duration::from_secs(5);
 const SETTLE_SPIN: Duration = Duration::from_secs(1);
@@ -52,6 +57,7 @@ impl Stage {
                 };
                 let patience = Patience {
                     timer: SETTLE_TIMER,
+                    polled: SETTLE_POLLED,
                     idle: brief.min(self.idle()),
                     spin: SETTLE_SPIN,
                     until: self.deadline,
@@ -70,7 +76,7 @@ impl Stage {
                         .await
                 }
             }
-            Step::Exit => match self.observe(self.patience(self.idle()), || false).await {
+            Step::Exit => match self.observe(self.whole_patience(), || false).await {
                 StepOutcome::Exited => StepOutcome::Reached,
                 other => other,
             },
@@ -87,7 +93,7 @@ impl Stage {
             }
             Step::Pause(ms) => self.pause(self.plan.amount(ms)?).await,
             Step::Listen => {
-                self.observe(self.patience(self.idle()), || self.listening())
+                self.observe(self.whole_patience(), || self.listening())
                     .await
             }
             Step::Feed(feed) => self.feed(index, feed)?,
@@ -100,10 +106,19 @@ impl Stage {
     pub(super) fn patience(&self, timer: Duration) -> Patience {
         Patience {
             timer,
+            polled: UNTIL_POLLED,
             idle: self.idle(),
             // Who may be idle for long may also think for long: a build, above all.
             spin: UNTIL_SPIN.max(self.idle()),
             until: self.deadline,
+        }
+    }
+
+    /// For what a program does at its start and at its end: any of its timers may be part of it.
+    fn whole_patience(&self) -> Patience {
+        Patience {
+            polled: END_POLLED,
+            ..self.patience(self.idle())
         }
     }
 

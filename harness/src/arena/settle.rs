@@ -44,6 +44,8 @@ pub trait Scene {
 pub struct Patience {
     /// Timers due sooner are waited out; later ones count as "not coming".
     pub timer: Duration,
+    /// A program that keeps waking up is settled no sooner than after so long without any event.
+    pub polled: Duration,
     /// Give up after so long without any event, on the wall clock.
     pub idle: Duration,
     /// Give up after so much processor time of the submission without any event.
@@ -204,7 +206,7 @@ pub async fn watch(
         if known && timer.is_none_or(|t| t >= patience.timer) {
             return settled(Grade::Certain);
         }
-        if calm.point(Instant::now()) {
+        if calm.point(Instant::now(), timer, patience.polled) {
             return settled(Grade::Polled);
         }
         let wait = timer.map_or(Duration::from_millis(10), |t| t.min(patience.timer) + LATE);
@@ -219,6 +221,9 @@ struct Calm {
     longest: Duration,
     had_event: bool,
     points: u32,
+    /// Longest timer that was waited out since the last event. One that grows (a pause before the next
+    /// try) is no period yet.
+    timer: Duration,
 }
 
 impl Calm {
@@ -228,6 +233,7 @@ impl Calm {
             longest: Duration::ZERO,
             had_event: false,
             points: 0,
+            timer: Duration::ZERO,
         }
     }
 
@@ -241,20 +247,25 @@ impl Calm {
             self.longest = self.longest.max(self.quiet(now));
         }
         (self.had_event, self.last_event, self.points) = (true, now, 0);
+        self.timer = Duration::ZERO;
     }
 
-    /// Counts a quiet point; says whether there were enough of them for long enough.
-    fn point(&mut self, now: Instant) -> bool {
+    /// Counts a quiet point, at which this timer is pending; says whether there were enough of them for
+    /// long enough, and for no less than `least`.
+    fn point(&mut self, now: Instant, timer: Option<Duration>, least: Duration) -> bool {
         self.points += 1;
+        self.timer = self.timer.max(timer.unwrap_or_default());
         let quiet = self.quiet(now);
         let enough = self.points >= 8 || (self.points >= 3 && quiet >= Duration::from_secs(1));
-        enough && quiet >= Duration::from_millis(100).max(4 * self.longest)
+        enough && quiet >= least.max(4 * self.longest).max(4 * self.timer)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const LEAST: Duration = Duration::from_millis(100);
 
     #[test]
     fn a_poller_is_settled_after_eight_quiet_points_and_four_of_its_periods() {
@@ -264,13 +275,13 @@ mod tests {
         calm.event(at(500));
         calm.event(at(540));
         for i in 1..=8 {
-            assert!(!calm.point(at(540 + i * 10)), "point {i}");
+            assert!(!calm.point(at(540 + i * 10), None, LEAST), "point {i}");
         }
         assert!(
-            !calm.point(at(540 + 159)),
+            !calm.point(at(540 + 159), None, LEAST),
             "four periods of 40 ms are not over"
         );
-        assert!(calm.point(at(540 + 160)));
+        assert!(calm.point(at(540 + 160), None, LEAST));
     }
 
     #[test]
@@ -278,10 +289,35 @@ mod tests {
         let mut calm = Calm::new();
         let t0 = calm.last_event;
         let at = |ms| t0 + Duration::from_millis(ms);
-        (0..7).for_each(|_| assert!(!calm.point(at(200))));
+        (0..7).for_each(|_| assert!(!calm.point(at(200), None, LEAST)));
         calm.event(at(201));
-        (0..7).for_each(|_| assert!(!calm.point(at(400))));
-        assert!(calm.point(at(400)));
+        (0..7).for_each(|_| assert!(!calm.point(at(400), None, LEAST)));
+        assert!(calm.point(at(400), None, LEAST));
+    }
+
+    #[test]
+    fn pauses_that_grow_are_no_period() {
+        let mut calm = Calm::new();
+        let t0 = calm.last_event;
+        let mut at = Duration::ZERO;
+        // Half a second before the second try, then one, two, four: nine points, and still one to come.
+        for pause in [500, 500, 1000, 1000, 2000, 2000, 4000, 4000] {
+            let pause = Duration::from_millis(pause);
+            assert!(!calm.point(t0 + at, Some(pause), LEAST), "{pause:?}");
+            at += pause / 2;
+        }
+        assert!(!calm.point(t0 + at, Some(Duration::from_secs(8)), LEAST));
+    }
+
+    #[test]
+    fn where_the_end_is_waited_for_a_poller_gets_more_time() {
+        let mut calm = Calm::new();
+        let t0 = calm.last_event;
+        let (tick, least) = (Some(Duration::from_millis(10)), Duration::from_secs(3));
+        for i in 0..299 {
+            assert!(!calm.point(t0 + Duration::from_millis(10 * i), tick, least));
+        }
+        assert!(calm.point(t0 + Duration::from_secs(3), tick, least));
     }
 
     #[test]
@@ -289,8 +325,8 @@ mod tests {
         let mut calm = Calm::new();
         let t0 = calm.last_event;
         let at = |ms| t0 + Duration::from_millis(ms);
-        assert!(!calm.point(at(500)));
-        assert!(!calm.point(at(1000)));
-        assert!(calm.point(at(1500)));
+        assert!(!calm.point(at(500), None, LEAST));
+        assert!(!calm.point(at(1000), None, LEAST));
+        assert!(calm.point(at(1500), None, LEAST));
     }
 }
