@@ -10,6 +10,7 @@ pub mod grade;
 pub mod plan;
 pub mod report;
 pub mod score;
+pub mod signature;
 pub mod store;
 pub mod submission;
 pub mod task;

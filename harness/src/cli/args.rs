@@ -35,6 +35,8 @@ pub enum Command {
     Rescore(Rescore),
     /// Print the report of stored results in another format
     Report(ReportArgs),
+    /// Check that results are what was signed
+    VerifyReport(super::sign::VerifyReport),
     /// Prove task packs: every fixture must lose exactly what it should
     Verify(Verify),
     /// Say what this host gives, why, and how to get more
@@ -108,6 +110,9 @@ pub struct Grade {
     /// Language of the report, like `en` or `ru` [default: from LANG, else en]
     #[arg(long, value_name = "CODE")]
     pub lang: Option<String>,
+    /// Sign the results with this private Ed25519 key (PEM)
+    #[arg(long, value_name = "KEY")]
+    pub sign: Option<PathBuf>,
     /// Keep the working folders of all runs, and say where
     #[arg(long)]
     pub keep: bool,

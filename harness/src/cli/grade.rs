@@ -9,13 +9,14 @@ use super::exit::{Exit, Failure, exit_of};
 use super::outputs::Wanted;
 use super::pictures::pictures;
 use super::progress::Progress;
-use super::{language, out, packs, signals};
+use super::{language, out, packs, sign, signals};
 use crate::arena::handle::Cancel;
 use crate::evidence::Tier;
 use crate::grade::{
     self, Arenas, Graded, Ground, Order, Ours, PrepareError, Source, Submission, Watch, Wishes,
 };
 use crate::report::Build;
+use crate::signature::Signer;
 use crate::store::Results;
 use crate::task::{Library, Pack};
 
@@ -31,6 +32,8 @@ pub fn grade(library: &Library, args: &Grade) -> Result<Exit, Failure> {
     let pack = packs::find(library, &args.task)?;
     grade::only(&pack.task, &args.only)?;
     let source = source(args)?;
+    // Looked at before anything is graded.
+    let signer = args.sign.as_deref().map(Signer::read).transpose()?;
     let cancel = Arc::new(Cancel::default());
     let struck = signals::guard(cancel.clone());
     let mut order = order(args, pack, &source);
@@ -63,6 +66,10 @@ pub fn grade(library: &Library, args: &Grade) -> Result<Exit, Failure> {
             .map(|(results, _)| pictures(&results, &graded.report))
             .unwrap_or_default()
     })?;
+    if let (Some(signer), None, false) = (&signer, &graded.store, graded.interrupted) {
+        let name = &order.submission.name;
+        sign::sign(signer, &order.results, name, Some(arenas.digest()))?;
+    }
     if !args.quiet {
         epilogue(&order, &graded, &arenas);
     }

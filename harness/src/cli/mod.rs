@@ -14,6 +14,7 @@ mod packs;
 mod pictures;
 mod progress;
 mod regrade;
+mod sign;
 mod signals;
 mod steps;
 mod stored;
@@ -83,6 +84,7 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
         Command::Gradebook(args) => class::book(args),
         Command::Rescore(args) => stored::rescore(&library, args),
         Command::Report(args) => stored::report(args),
+        Command::VerifyReport(args) => sign::verify(args),
         Command::Verify(args) => verify::verify(&library, args),
         Command::Doctor(args) => doctor::doctor(args),
         Command::Schema(args) => {
