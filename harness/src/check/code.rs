@@ -256,6 +256,19 @@ codes! {
     /// The signal ended the server in another way.
     SignalWrongEnd "signal.wrong_end" Fail ["signal" "ending"];
 
+    /// Each request got the reply that is due.
+    Replied "reply.right" Pass ["replies"];
+    /// A reply says something else than is due.
+    ReplyWrong "reply.wrong" Fail ["request" "reply" "expected"];
+    /// The server stands still and owes replies.
+    ReplyMissing "reply.missing" Fail ["clients" "request" "replies"];
+    /// One order of all requests explains all replies.
+    HistoryExplained "history.explained" Pass ["operations"];
+    /// No order of the requests explains the replies.
+    HistoryBroken "history.broken" Fail ["operations" "history"];
+    /// The search for an order took too long.
+    HistoryTooHard "history.too_hard" Inconclusive ["operations"];
+
     /// No connection was ended before its time.
     IdleKept "idle.kept" Pass ["ms"];
     /// A connection was ended before its time.

@@ -161,6 +161,8 @@ fn amounts(rule: &Rule) -> Vec<(Vec<&'static str>, &Amount)> {
         | Rule::Rests(_)
         | Rule::FreesDescriptors(_)
         | Rule::EndsOnSignal(_)
+        | Rule::Replies(_)
+        | Rule::Linearizable(_)
         | Rule::All(_) => Vec::new(),
     }
 }
