@@ -154,6 +154,7 @@ async fn run(job: Job, host: Host, sealed: Sealed, side: Rc<Side>) -> Result<(),
     })));
     let ledger = Ledger::new(recorder.clone(), plan.seed);
     let mut serving = None;
+    let mut urls = Vec::new();
     let mut values: BTreeMap<String, Vec<String>> = BTreeMap::new();
     if plan.world.has_pages() {
         let (origin, hosts) = Origin::bind(&plan, job.config.tier).map_err(ArenaError::Origin)?;
@@ -186,6 +187,9 @@ async fn run(job: Job, host: Host, sealed: Sealed, side: Rc<Side>) -> Result<(),
                 );
             }
         }
+        if plan.world.swarm.is_some() {
+            urls = plan.items.iter().map(|item| origin.url(item)).collect();
+        }
         let diag = Diag::new().ok();
         serving = Some(
             origin
@@ -207,7 +211,7 @@ async fn run(job: Job, host: Host, sealed: Sealed, side: Rc<Side>) -> Result<(),
             news: Default::default(),
         };
         recorder.record(Event::Target { addr: target });
-        Swarm::new(shared, plan.seed)
+        Swarm::new(shared, plan.seed, urls)
     });
     let shelf = match &plan.world.disk {
         Some(disk) => {

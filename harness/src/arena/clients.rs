@@ -9,7 +9,7 @@ use super::script::{SETTLE_TIMER, ScriptError};
 use super::stage::Stage;
 use crate::evidence::{Event, StepOutcome};
 use crate::task::script::Step;
-use crate::task::swarm::{Alphabet, Connect, Members, Pieces, Send, Talk, Visit};
+use crate::task::swarm::{Alphabet, Ask, Connect, Members, Pieces, Send, Talk, Visit};
 use crate::world::swarm::{Queue, Speech, Swarm};
 
 /// A server that has no descriptors left may look away from its listener for a while (asyncio: one
@@ -26,6 +26,7 @@ impl Stage {
             Step::Connect(connect) => return self.connect(connect).await,
             Step::Send(send) => return self.send(send).await,
             Step::Visit(visit) => return self.visit(visit).await,
+            Step::Ask(ask) => self.ask(ask)?,
             Step::Talk(talk) => return self.talk(talk).await,
             Step::Read(g) => self.swarm()?.read(&g.group, true),
             Step::Deaf(g) => self.swarm()?.read(&g.group, false),
@@ -140,6 +141,15 @@ impl Stage {
             swarm.close_last(&visit.group, i % 4 == 3);
         }
         Ok(StepOutcome::Reached)
+    }
+
+    fn ask(&self, ask: &Ask) -> Result<(), ScriptError> {
+        let times = match &ask.times {
+            Some(times) => self.plan.amount(times)?,
+            None => ask.lines.len() as u64,
+        };
+        self.swarm()?.ask(ask, times);
+        Ok(())
     }
 
     async fn talk(&self, talk: &Talk) -> Result<StepOutcome, ScriptError> {

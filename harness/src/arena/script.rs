@@ -69,7 +69,10 @@ impl Stage {
             }
             Step::Until(condition) => {
                 let goal = self.goal(condition)?;
-                if condition.echoed.is_some() || condition.ended.is_some() {
+                if condition.echoed.is_some()
+                    || condition.replied.is_some()
+                    || condition.ended.is_some()
+                {
                     self.hear_out(SERVER_TIMER, || self.holds_for(&goal)).await
                 } else {
                     self.observe(self.patience(UNTIL_TIMER), || self.holds_for(&goal))
@@ -187,6 +190,7 @@ impl Stage {
             held: value(&condition.held)?,
             lines: value(&condition.lines)?,
             echoed: self.members(condition.echoed.as_ref())?,
+            replied: self.members(condition.replied.as_ref())?,
             ended: self.members(condition.ended.as_ref())?,
         })
     }
@@ -203,6 +207,10 @@ impl Stage {
             && least(goal.lines, self.lines())
             && goal
                 .echoed
+                .as_ref()
+                .is_none_or(|m| self.have(m, Swarm::echoed))
+            && goal
+                .replied
                 .as_ref()
                 .is_none_or(|m| self.have(m, Swarm::echoed))
             && goal
@@ -269,6 +277,7 @@ struct Goal {
     held: Option<u64>,
     lines: Option<u64>,
     echoed: Option<(String, Option<u64>)>,
+    replied: Option<(String, Option<u64>)>,
     ended: Option<(String, Option<u64>)>,
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::dialogue::Lines;
 use super::idle::Activity;
 use super::view::View;
 use crate::evidence::{ClientEnding, Event, Record, Usage};
@@ -39,6 +40,8 @@ pub struct Client<'a> {
     pub mismatch: Option<(u64, u64, &'a str, &'a str)>,
     /// Letters that came back as they were sent.
     pub unraised: u64,
+    /// What it asked and was told, where it speaks in lines.
+    pub lines: Lines<'a>,
     /// When something came from it, and when its connection ended.
     pub activity: Activity,
     /// Bytes in all, by event.
@@ -101,6 +104,12 @@ impl<'a> Clients<'a> {
                 entry.activity.received(*total, record.t);
                 entry.unraised = *unraised;
             }
+            Event::ClientAsked { client, line, item } => {
+                self.entry(*client).lines.asked.push((n, line, *item));
+            }
+            Event::ClientTold { client, line } => {
+                self.entry(*client).lines.told.push((n, line));
+            }
             Event::ClientFinished { client } => self.entry(*client).finished = Some(n),
             Event::ClientMismatch {
                 client,
@@ -138,6 +147,11 @@ impl<'a> Clients<'a> {
             .iter()
             .filter(move |(_, c)| Some(c.group) == number)
             .map(|(id, c)| (*id, c))
+    }
+
+    /// All clients.
+    pub fn everyone(&self) -> impl Iterator<Item = (u32, &Client<'a>)> {
+        self.all.iter().map(|(id, c)| (*id, c))
     }
 
     /// Why the step that ended at event `n` was given up: the last word before that.

@@ -297,6 +297,18 @@ codes! {
     PipeWrongEnd "pipe.wrong_end" Fail ["ending"];
     /// It didn't end.
     PipeHang "pipe.hang" Fail [];
+    /// Each request got the reply that is due.
+    Replied "reply.right" Pass ["replies"];
+    /// A reply says something else than is due.
+    ReplyWrong "reply.wrong" Fail ["request" "reply" "expected"];
+    /// The server stands still and owes replies.
+    ReplyMissing "reply.missing" Fail ["clients" "request" "replies"];
+    /// One order of all requests explains all replies.
+    HistoryExplained "history.explained" Pass ["operations"];
+    /// No order of the requests explains the replies.
+    HistoryBroken "history.broken" Fail ["operations" "history"];
+    /// The search for an order took too long.
+    HistoryTooHard "history.too_hard" Inconclusive ["operations"];
 
     /// No connection was ended before its time.
     IdleKept "idle.kept" Pass ["ms"];

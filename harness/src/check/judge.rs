@@ -3,7 +3,7 @@
 use super::code::Code;
 use super::view::View;
 use super::{
-    Verdict, account, cities, coverage, ending, failures, files, filter, flight, held, house, idle,
+    Verdict, account, cities, coverage, dialogue, ending, failures, files, filter, flight, held, house, idle,
     memory, output, serving, site, sockets, visited,
 };
 use crate::task::Amount;
@@ -56,6 +56,8 @@ pub fn judge(rule: &Rule, view: &View) -> Verdict {
         Rule::SteadyMemory(of) => with(view, &of.mib, |mib| {
             account::steady_memory(view, &of.group, &of.before, &of.after, mib)
         }),
+        Rule::Replies(of) => dialogue::replies(view, &of.group, &of.lines),
+        Rule::Linearizable(model) => dialogue::linearizable(view, *model),
         Rule::KeepsOpen(of) => with(view, &of.ms, |ms| idle::keeps_open(view, &of.group, ms)),
         Rule::Closes(of) => with(view, &of.ms, |ms| idle::closes(view, &of.group, ms)),
         Rule::EndsOnSignal(_) => account::ends_on_signal(view),

@@ -233,6 +233,9 @@ fn not_accepting(
 
 /// Some clients didn't get what was due to them by then.
 fn missing(view: &View, group: &str, moment: &Moment) -> Verdict {
+    if let Some(verdict) = super::dialogue::missing(view, group, moment) {
+        return verdict;
+    }
     let due = said_before(view, group, moment.step);
     let lacks = |c: &Client| {
         let (sent, received) = c.bytes_at(moment.n);

@@ -40,6 +40,7 @@ pub fn waits_for(step: &Step, plan: &Plan) -> String {
                 visit.group
             )
         }
+        Step::Ask(ask) => format!("lets clients ask ({})", ask.group),
         Step::Talk(talk) => format!(
             "lets clients speak {} times ({})",
             number(&talk.times),
@@ -70,6 +71,7 @@ fn awaited(condition: &Condition, number: &dyn Fn(&Amount) -> String) -> String 
     ];
     let clients = [
         (&condition.echoed, "answered in full"),
+        (&condition.replied, "answered line by line"),
         (&condition.ended, "ended"),
     ];
     let clients = clients.iter().filter_map(|(members, what)| {

@@ -112,6 +112,15 @@ pub enum Event {
         total: u64,
         unraised: u64,
     },
+    /// A client is about to send this line. `item` is the entry of the plan's list whose address it holds.
+    ClientAsked {
+        client: u32,
+        line: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        item: Option<u32>,
+    },
+    /// A client that speaks in lines received this one (without its end, and cut if it is very long).
+    ClientTold { client: u32, line: String },
     /// A client has sent everything and half-closed its connection.
     ClientFinished { client: u32 },
     /// The first byte that differs from what the contract says must come back.

@@ -165,10 +165,19 @@ impl Scenario {
 /// `min..max`, both in bytes unless a unit stands there (`KiB`, `MiB`); a lone number is both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
-#[schemars(with = "String")]
+#[schemars(with = "RangeForm")]
 pub struct Range {
     pub min: u64,
     pub max: u64,
+}
+
+/// How a range stands in a pack; for the schema.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only its schema is used")]
+enum RangeForm {
+    Number(u64),
+    Text(String),
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -73,6 +73,11 @@ pub enum Rule {
     /// The submission's own memory doesn't grow between two accounts, though clients sent far more than
     /// they took.
     SteadyMemory(Grown),
+    /// Each request line of the group's clients got the reply line that is due.
+    Replies(Replies),
+    /// All requests and replies of the run can be put in one order, each between its sending and its reply,
+    /// in which this object would have given the very same replies.
+    Linearizable(Model),
     /// No connection of the group is ended before nothing came on it for so many milliseconds.
     KeepsOpen(Idle),
     /// Each connection of the group is ended by the submission, not long after nothing came on it for so
@@ -174,6 +179,23 @@ pub enum Status {
 pub struct BoundedMemory {
     /// The limit of the scenario, MiB; the bytes that went through must be more than this.
     pub mib: Amount,
+}
+
+/// Lines that are due, in turn, to the lines that each client of the group sends.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Replies {
+    pub group: String,
+    /// `{length}` and `{body}`: those of the page whose `{url}` the request named. `*` at the end: anything.
+    pub lines: Vec<String>,
+}
+
+/// Objects whose behaviour is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Model {
+    /// Named points: `SET a x y`, `GET a`, `SWAP a b`.
+    Points,
 }
 
 /// An idle time-out.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::amount::Amount;
 use super::disk::LetGo;
 use super::stream::Feed;
-use super::swarm::{Connect, Group, Members, Send, Talk, Visit};
+use super::swarm::{Ask, Connect, Group, Members, Send, Talk, Visit};
 use crate::evidence::Point;
 
 /// One step. Waiting steps end when their condition holds, when the submission has settled and so
@@ -36,6 +36,8 @@ pub enum Step {
     Connect(Connect),
     /// Clients that come and go, one after the other.
     Visit(Visit),
+    /// Clients that ask in lines and are answered in lines.
+    Ask(Ask),
     /// Let so many milliseconds pass. It orders nothing: what came of them is seen from the evidence.
     Pause(Amount),
     /// Clients that say something from time to time.
@@ -80,6 +82,8 @@ pub struct Condition {
     pub lines: Option<Amount>,
     /// So many clients to whom everything that they said has come back.
     pub echoed: Option<Members>,
+    /// So many clients to whom each of their lines was answered.
+    pub replied: Option<Members>,
     /// So many clients whose connection has ended.
     pub ended: Option<Members>,
 }

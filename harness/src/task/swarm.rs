@@ -46,6 +46,32 @@ pub struct Visit {
     pub size: Amount,
 }
 
+/// Every client of the group sends these lines, each once the one before was answered by a line. Doesn't
+/// wait for any of that.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Ask {
+    pub group: String,
+    /// `{url}` is the address of the next entry of the origin's list, `{n}` a number that comes once only.
+    pub lines: Vec<String>,
+    /// How many lines each client sends: all of them once, if left out.
+    #[serde(default)]
+    pub times: Option<Amount>,
+    #[serde(default)]
+    pub choice: Choice,
+}
+
+/// Which line comes next.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Choice {
+    /// In turn.
+    #[default]
+    Listed,
+    /// Seeded, for each client anew.
+    Random,
+}
+
 /// Every client of the group sends a message and gets it back, `times` times, with a pause of `every`
 /// milliseconds before each. Ends sooner if something doesn't come back.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -1,7 +1,7 @@
 //! The real `gradus`, as a user calls it.
 
 mod bad_input;
-mod hostile;
+mod browser;
 mod grading;
 mod hostile;
 mod place;

@@ -176,6 +176,8 @@ fn amounts(rule: &Rule) -> Vec<(Vec<&'static str>, &Amount)> {
         | Rule::EndsQuietly(_)
         | Rule::PrintsCities(_)
         | Rule::KeepsOrder(_)
+        | Rule::Replies(_)
+        | Rule::Linearizable(_)
         | Rule::All(_) => Vec::new(),
     }
 }

@@ -26,6 +26,20 @@ impl Flaws {
                 self.amount(&at.to("visit").to("count"), scenario, &visit.count);
                 self.amount(&at.to("visit").to("size"), scenario, &visit.size);
             }
+            Step::Ask(ask) => {
+                let at = at.to("ask");
+                if let Some(times) = &ask.times {
+                    self.amount(&at.to("times"), scenario, times);
+                }
+                if ask.lines.is_empty() {
+                    self.help(&at.to("lines"), "nothing to ask", "name at least one line");
+                }
+                let names_page = ask.lines.iter().any(|line| line.contains("{url}"));
+                if names_page && scenario.world.origin.is_none() {
+                    let mend = "add `world: { origin: … }`";
+                    self.help(&at.to("lines"), "this world has no pages for `{url}`", mend);
+                }
+            }
             Step::Talk(talk) => {
                 let at = at.to("talk");
                 self.amount(&at.to("times"), scenario, &talk.times);
@@ -81,6 +95,16 @@ impl Flaws {
                         "the script never waits for the end of this group's connections",
                         mend,
                     );
+                }
+            }
+            Rule::Replies(of) => {
+                self.group(at, scenario, &of.group, all);
+                if of.lines.is_empty() {
+                    self.help(at, "no reply would be due", "name at least one line");
+                }
+                if !waits(&|c| c.replied.as_ref(), &of.group) {
+                    let mend = format!("add `- until: {{ replied: {{ group: {} }} }}`", of.group);
+                    self.help(at, "the script never waits for this group's replies", mend);
                 }
             }
             Rule::KeepsOpen(of) | Rule::Closes(of) => self.group(at, scenario, &of.group, all),
@@ -186,6 +210,7 @@ fn acts_on(step: &Step) -> Option<&str> {
     match step {
         Step::Send(send) => Some(&send.group),
         Step::Talk(talk) => Some(&talk.group),
+        Step::Ask(ask) => Some(&ask.group),
         Step::Read(g) | Step::Deaf(g) | Step::Finish(g) | Step::Close(g) | Step::Reset(g) => {
             Some(&g.group)
         }

@@ -66,6 +66,7 @@ impl Flaws {
                 | Step::Connect(_)
                 | Step::Visit(_)
                 | Step::Talk(_)
+                | Step::Ask(_)
                 | Step::Send(_)
                 | Step::Read(_)
                 | Step::Deaf(_)
@@ -112,9 +113,10 @@ impl Flaws {
             held,
             lines,
             echoed,
+            replied,
             ended,
         } = condition;
-        for (key, members) in [("echoed", echoed), ("ended", ended)] {
+        for (key, members) in [("echoed", echoed), ("replied", replied), ("ended", ended)] {
             if let Some(members) = members {
                 self.members(&at.to(key), scenario, members);
             }
@@ -130,7 +132,7 @@ impl Flaws {
         if let Some(held) = held {
             self.held(&at.to("held"), scenario, held);
         }
-        let no_clients = echoed.is_none() && ended.is_none();
+        let no_clients = echoed.is_none() && replied.is_none() && ended.is_none();
         if all.iter().all(|(_, amount, _)| amount.is_none()) && held.is_none() && no_clients {
             let known = all.map(|(key, ..)| key).join(", ");
             self.help(

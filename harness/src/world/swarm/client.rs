@@ -16,6 +16,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::Notify;
 
+use super::lines::Lines;
 use super::message::Message;
 use super::tally::Tally;
 use crate::evidence::writer::Recorder;
@@ -87,6 +88,8 @@ pub struct Client {
     received: Cell<u64>,
     due: Cell<u64>,
     unraised: Cell<u64>,
+    /// Set once it speaks in lines.
+    lines: RefCell<Option<Lines>>,
     wrong: Cell<bool>,
     echoed: Cell<bool>,
     /// When the connect, and the last `send`, began, by the run's clock.
@@ -140,6 +143,7 @@ impl Client {
             received: Cell::new(0),
             due: Cell::new(0),
             unraised: Cell::new(0),
+            lines: RefCell::default(),
             wrong: Cell::new(false),
             echoed: Cell::new(true),
             begun: Cell::new(at),
@@ -197,6 +201,9 @@ impl Client {
 
     /// Everything that was said has come back as it must (in upper case or as it was).
     pub fn echoed(&self) -> bool {
+        if let Some(lines) = &*self.lines.borrow() {
+            return lines.answered() && self.outbox.borrow().is_empty();
+        }
         !self.wrong.get()
             && self.received.get() == self.due.get()
             && self.outbox.borrow().is_empty()
@@ -269,6 +276,34 @@ impl Client {
         self.inbox.borrow_mut().push_back(message);
         self.recount();
         self.allow(allowed);
+    }
+
+    /// Adds lines that it asks one after the other, each with the entry of the list that it names.
+    pub fn ask(&self, asked: impl IntoIterator<Item = (String, Option<u32>)>) {
+        self.lines
+            .borrow_mut()
+            .get_or_insert_default()
+            .extend(asked);
+        self.ask_next();
+        self.recount();
+    }
+
+    /// Sends the next line, if the one before was answered.
+    fn ask_next(&self) {
+        let next = self.lines.borrow_mut().as_mut().and_then(Lines::next);
+        let Some((mut line, item)) = next else {
+            return;
+        };
+        self.shared.recorder.record(Event::ClientAsked {
+            client: self.id,
+            line: line.clone(),
+            item,
+        });
+        line.push('\n');
+        let message = Message::literal(line.as_bytes());
+        let all = message.len();
+        self.outbox.borrow_mut().push_back(message);
+        self.allow(all);
     }
 
     /// Lets further bytes of what is unsent go.
@@ -481,6 +516,9 @@ impl Client {
 
     fn take(&self, mut got: &[u8]) {
         self.shared.bump();
+        if self.lines.borrow().is_some() {
+            return self.take_lines(got);
+        }
         let mut inbox = self.inbox.borrow_mut();
         while !got.is_empty() {
             let at = self.received.get();
@@ -515,6 +553,22 @@ impl Client {
         if caught_up {
             self.report();
         }
+    }
+
+    fn take_lines(&self, got: &[u8]) {
+        self.received.set(self.received.get() + got.len() as u64);
+        let told = match &mut *self.lines.borrow_mut() {
+            Some(lines) => lines.take(got),
+            None => Vec::new(),
+        };
+        for line in told {
+            self.shared.recorder.record(Event::ClientTold {
+                client: self.id,
+                line,
+            });
+            self.ask_next();
+        }
+        self.recount();
     }
 
     /// Said once: after the first wrong byte nothing that follows means anything.

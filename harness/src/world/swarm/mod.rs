@@ -1,6 +1,7 @@
 //! The swarm: TCP clients of the submission, in named groups, driven from the arena's one thread.
 
 mod client;
+mod lines;
 mod message;
 mod queue;
 mod tally;
@@ -31,6 +32,11 @@ const ASKED: usize = 256;
 pub struct Swarm {
     shared: Rc<Shared>,
     seed: u64,
+    /// Addresses of the entries of the origin's list, and how many of them were named so far.
+    urls: Vec<String>,
+    named: Cell<usize>,
+    /// Numbers that lines have held so far.
+    numbers: Cell<u64>,
     groups: RefCell<Vec<Group>>,
     /// Clients so far, of all groups.
     count: Cell<u32>,
@@ -51,10 +57,14 @@ pub enum Speech {
 }
 
 impl Swarm {
-    pub fn new(shared: Shared, seed: u64) -> Swarm {
+    /// `urls`: the addresses that lines may name.
+    pub fn new(shared: Shared, seed: u64, urls: Vec<String>) -> Swarm {
         Swarm {
             shared: Rc::new(shared),
             seed,
+            urls,
+            named: Cell::new(0),
+            numbers: Cell::new(0),
             groups: RefCell::default(),
             count: Cell::new(0),
             last_connect: Cell::new(Instant::now()),

@@ -57,7 +57,7 @@ impl Bench {
             news: Default::default(),
         };
         Bench {
-            swarm: Swarm::new(shared, 1),
+            swarm: Swarm::new(shared, 1, Vec::new()),
             side,
             recorder,
             log,
