@@ -85,6 +85,7 @@ impl Stage {
                 self.measure(label);
                 StepOutcome::Reached
             }
+            Step::Pause(ms) => self.pause(self.plan.amount(ms)?).await,
             Step::Listen => {
                 self.observe(self.patience(self.idle()), || self.listening())
                     .await
@@ -135,6 +136,7 @@ impl Stage {
                     unused: counts.unused as u32,
                     cpu_ns: look.run_ns(),
                     working_threads: worked,
+                    waiting_threads: looker.as_ref().and_then(|l| look.waiting(l.root())),
                 }));
                 StepOutcome::Stuck
             }

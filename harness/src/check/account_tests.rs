@@ -7,7 +7,11 @@ const STEADY: &str = "{ steady_memory: { group: d, before: x, after: y, mib: 32 
 const SIGNAL: &str = "{ ends_on_signal: {} }";
 
 fn open(client: u32, group: u16) -> Event {
-    Event::ClientOpen { client, group }
+    Event::ClientOpen {
+        client,
+        group,
+        begun: None,
+    }
 }
 
 fn gave_up(why: &str) -> Event {
@@ -43,6 +47,7 @@ fn rest(story: Story, step: u32, cpu_ns: u64) -> Story {
         unused: 0,
         cpu_ns,
         working_threads: 1,
+        waiting_threads: Some(1),
     };
     story.event(Event::Settled(settled)).reached(step)
 }
@@ -92,6 +97,7 @@ fn whoever_serves_nobody_rests_in_vain() {
         .event(Event::ClientSent {
             client: 0,
             total: 5,
+            begun: None,
         })
         .stuck(2)
         .settle(3);
@@ -148,6 +154,7 @@ fn deaf(settle: impl Fn(Story) -> Story, anon_mib: u64, sent_mib: u64) -> Story 
     story.event(Event::ClientSent {
         client: 0,
         total: sent_mib << 20,
+        begun: None,
     })
 }
 

@@ -84,6 +84,13 @@ codes! {
     /// No page leads there, read rightly or wrongly.
     Unlinked "site.unlinked" Fail ["target"];
 
+    /// One thread waits for all connections.
+    OneThread "threads.one" Pass ["threads" "requests"];
+    /// Several threads wait, each for connections of its own.
+    ManyThreads "threads.many" Fail ["threads" "requests"];
+    /// This host doesn't show what threads wait for.
+    ThreadsUnknown "threads.unknown" Inconclusive [];
+
     /// What was said of each city was told.
     CitiesTold "cities.told" Pass ["cities"];
     /// Nothing was told of some cities.
@@ -266,6 +273,19 @@ codes! {
     SignalIgnored "signal.ignored" Fail ["signal"];
     /// The signal ended the server in another way.
     SignalWrongEnd "signal.wrong_end" Fail ["signal" "ending"];
+
+    /// No connection was ended before its time.
+    IdleKept "idle.kept" Pass ["ms"];
+    /// A connection was ended before its time.
+    IdleEarly "idle.early" Fail ["ms" "after"];
+    /// Bytes came when the time was nearly over, so that either may be right.
+    IdleDoubtful "idle.doubtful" Inconclusive [];
+    /// Idle connections were ended.
+    IdleClosed "idle.closed" Pass ["clients"];
+    /// The server stands still and leaves idle connections open.
+    IdleLeftOpen "idle.left_open" Fail ["clients" "open" "ms"];
+    /// An idle connection is open long after its time.
+    IdleLate "idle.late" Fail ["ms" "after"];
 
     /// The program made no request at all.
     NothingDone "nothing.done" Fail ["ending"];

@@ -3,8 +3,8 @@
 use super::code::Code;
 use super::view::View;
 use super::{
-    Verdict, account, cities, coverage, ending, failures, files, flight, held, house, memory,
-    output, serving, site, sockets, visited,
+    Verdict, account, cities, coverage, ending, failures, files, flight, held, house, idle, memory,
+    output, serving, site, sockets, threads, visited,
 };
 use crate::task::Amount;
 use crate::task::Scenario;
@@ -56,8 +56,11 @@ pub fn judge(rule: &Rule, view: &View) -> Verdict {
         Rule::SteadyMemory(of) => with(view, &of.mib, |mib| {
             account::steady_memory(view, &of.group, &of.before, &of.after, mib)
         }),
+        Rule::KeepsOpen(of) => with(view, &of.ms, |ms| idle::keeps_open(view, &of.group, ms)),
+        Rule::Closes(of) => with(view, &of.ms, |ms| idle::closes(view, &of.group, ms)),
         Rule::EndsOnSignal(_) => account::ends_on_signal(view),
         Rule::PrintsCities(of) => cities::prints(view, &of.says, of.exact),
+        Rule::OneThread(_) => threads::one(view),
         Rule::KeepsOrder(_) => cities::keeps_order(view),
         Rule::All(rules) => rules
             .iter()

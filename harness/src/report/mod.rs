@@ -9,7 +9,7 @@ pub mod clean;
 mod github;
 mod gitlab;
 mod gradescope;
-mod html;
+pub mod html;
 mod json;
 mod junit;
 mod markdown;
@@ -20,6 +20,7 @@ mod prose;
 mod tap;
 mod terminal;
 pub mod text;
+pub mod timeline;
 mod words;
 
 #[cfg(test)]
@@ -44,6 +45,7 @@ pub use classroom::classroom;
 pub use github::github;
 pub use gitlab::gitlab;
 pub use gradescope::gradescope;
+pub use html::html;
 pub use json::{from_json, json, schema};
 pub use junit::junit;
 pub use markdown::{escape as escape_markdown, markdown};
@@ -51,6 +53,7 @@ pub use moodle::{Range, coderunner, vpl};
 pub use prairielearn::prairielearn;
 pub use tap::tap;
 pub use terminal::{Look, terminal};
+pub use timeline::{Timeline, timeline};
 
 /// Version of the report's JSON form.
 pub const SCHEMA_VERSION: u32 = 1;

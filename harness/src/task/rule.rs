@@ -72,6 +72,11 @@ pub enum Rule {
     /// The submission's own memory doesn't grow between two accounts, though clients sent far more than
     /// they took.
     SteadyMemory(Grown),
+    /// No connection of the group is ended before nothing came on it for so many milliseconds.
+    KeepsOpen(Idle),
+    /// Each connection of the group is ended by the submission, not long after nothing came on it for so
+    /// many milliseconds.
+    Closes(Idle),
     /// The script's signal ends the submission soon: with status 0, or by that very signal.
     EndsOnSignal(Empty),
     /// A site: the pages that links of these kinds lead to were visited, each once, and nothing was
@@ -79,6 +84,9 @@ pub enum Rule {
     Visits(Visits),
     /// A site: standard output has `URL STATUS` or `URL ERROR reason` for each page that was visited.
     PrintsVisits(Empty),
+    /// At the script's settles and accounts no more than one thread does the work: idle helpers of a runtime
+    /// don't count. Requests must be in flight there.
+    OneThread(Empty),
     /// A weather service: standard output tells what was said of each city.
     PrintsCities(Cities),
     /// A weather service: the cities stand in the output in the order of the arguments.
@@ -157,6 +165,15 @@ pub enum Status {
 pub struct BoundedMemory {
     /// The limit of the scenario, MiB; the bytes that went through must be more than this.
     pub mib: Amount,
+}
+
+/// An idle time-out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Idle {
+    pub group: String,
+    /// Milliseconds.
+    pub ms: Amount,
 }
 
 /// Two accounts, by the labels of their `measure` steps, and the clients that came between them.

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod grading;
+mod hostile;
 mod place;
 mod reading;
 mod stopping;
