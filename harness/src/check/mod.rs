@@ -23,6 +23,7 @@ mod serving;
 mod shelf;
 mod site;
 mod sockets;
+mod taken;
 mod threads;
 mod verdict;
 pub mod view;

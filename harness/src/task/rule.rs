@@ -84,6 +84,8 @@ pub enum Rule {
     Visits(Visits),
     /// A site: standard output has `URL STATUS` or `URL ERROR reason` for each page that was visited.
     PrintsVisits(Empty),
+    /// Every answer that an entry of the list has was taken to its end.
+    TakesWhole(Empty),
     /// At the script's settles and accounts no more than one thread does the work: idle helpers of a runtime
     /// don't count. Requests must be in flight there.
     OneThread(Empty),

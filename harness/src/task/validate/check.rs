@@ -63,6 +63,7 @@ impl Flaws {
             | Rule::PrintsResults(_)
             | Rule::Visits(_)
             | Rule::PrintsVisits(_)
+            | Rule::TakesWhole(_)
             | Rule::PrintsCities(_)
             | Rule::KeepsOrder(_)
             | Rule::RefusesArguments(_)
@@ -169,6 +170,7 @@ fn amounts(rule: &Rule) -> Vec<(Vec<&'static str>, &Amount)> {
         | Rule::EndsOnSignal(_)
         | Rule::PrintsCities(_)
         | Rule::KeepsOrder(_)
+        | Rule::TakesWhole(_)
         | Rule::OneThread(_)
         | Rule::All(_) => Vec::new(),
     }
