@@ -171,6 +171,33 @@ impl Looker {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unreadable;
 
+impl Syscall {
+    /// Whether it sleeps until something can be read, written, accepted or is connected.
+    pub fn waits_for_descriptor(self) -> bool {
+        match self.number {
+            #[cfg(target_arch = "x86_64")]
+            libc::SYS_epoll_wait | libc::SYS_poll | libc::SYS_select => true,
+            libc::SYS_epoll_pwait
+            | libc::SYS_epoll_pwait2
+            | libc::SYS_ppoll
+            | libc::SYS_pselect6
+            | libc::SYS_read
+            | libc::SYS_readv
+            | libc::SYS_recvfrom
+            | libc::SYS_recvmsg
+            | libc::SYS_recvmmsg
+            | libc::SYS_write
+            | libc::SYS_writev
+            | libc::SYS_sendto
+            | libc::SYS_sendmsg
+            | libc::SYS_connect
+            | libc::SYS_accept
+            | libc::SYS_accept4 => true,
+            _ => false,
+        }
+    }
+}
+
 impl Thread {
     /// Whether it can't run before something outside of it happens. Uninterruptible sleep (`D`) doesn't
     /// count: such a thread is mostly waiting for the disk and goes on by itself.
@@ -194,6 +221,14 @@ impl Look {
         self.threads
             .iter()
             .all(|t| t.sleeps() || t.over() || t.stopped() || (t.state == b'D' && held(t.tid)))
+    }
+
+    /// Threads below `root` that wait for a descriptor. None where the host doesn't show what they sleep in.
+    pub fn waiting(&self, root: u32) -> Option<u32> {
+        let mut mine = self.threads.iter().filter(|t| t.pid != root && !t.over());
+        mine.try_fold(0, |count, thread| {
+            Some(count + u32::from(thread.syscall?.waits_for_descriptor()))
+        })
     }
 
     /// Processor time of all living threads, nanoseconds.

@@ -158,6 +158,7 @@ impl Stage {
                     unused: counts.unused as u32,
                     cpu_ns: look.run_ns(),
                     working_threads: worked,
+                    waiting_threads: looker.as_ref().and_then(|l| look.waiting(l.root())),
                 }));
                 StepOutcome::Stuck
             }

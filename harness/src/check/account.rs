@@ -3,7 +3,7 @@
 
 use super::Verdict;
 use super::code::Code;
-use super::common::{signal_name, unfinished};
+use super::common::{signal_name, undecided, unfinished};
 use super::serving::{self, Standing, outcome};
 use super::view::{Moment, View};
 use crate::evidence::{SPINNING, StepOutcome, Usage};
@@ -214,6 +214,9 @@ fn has_served(view: &View) -> Option<Verdict> {
             let verdict = serving::echoes(view, group);
             (verdict.code != Code::Echoed.as_str()).then_some(verdict)
         }
+        // A client has something to wait for once it has asked.
+        None if view.moments.iter().any(|m| m.in_flight > 0) => None,
+        None if view.plan().world.has_pages() => Some(undecided(view, false)),
         None => Some(Verdict::new(Code::Untested)),
     }
 }

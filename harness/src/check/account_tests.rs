@@ -47,6 +47,7 @@ fn rest(story: Story, step: u32, cpu_ns: u64) -> Story {
         unused: 0,
         cpu_ns,
         working_threads: 1,
+        waiting_threads: Some(1),
     };
     story.event(Event::Settled(settled)).reached(step)
 }

@@ -84,6 +84,18 @@ codes! {
     /// No page leads there, read rightly or wrongly.
     Unlinked "site.unlinked" Fail ["target"];
 
+    /// Each answer was taken to its end.
+    AnswersTaken "answers.taken" Pass ["answers"];
+    /// The program hung up in mid-answer.
+    AnswerDropped "answers.dropped" Fail ["target" "dropped" "total"];
+
+    /// One thread waits for all connections.
+    OneThread "threads.one" Pass ["threads" "requests"];
+    /// Several threads wait, each for connections of its own.
+    ManyThreads "threads.many" Fail ["threads" "requests"];
+    /// This host doesn't show what threads wait for.
+    ThreadsUnknown "threads.unknown" Inconclusive [];
+
     /// What was said of each city was told.
     CitiesTold "cities.told" Pass ["cities"];
     /// Nothing was told of some cities.

@@ -4,7 +4,7 @@ use super::code::Code;
 use super::view::View;
 use super::{
     Verdict, account, cities, coverage, dialogue, ending, failures, files, filter, flight, held, house, idle,
-    memory, output, serving, site, sockets, visited,
+    memory, output, serving, site, sockets, taken, threads, visited,
 };
 use crate::task::Amount;
 use crate::task::Scenario;
@@ -67,6 +67,8 @@ pub fn judge(rule: &Rule, view: &View) -> Verdict {
         Rule::LastLine(line) => filter::last_line(view, &line.text),
         Rule::EndsQuietly(_) => filter::ends_quietly(view),
         Rule::PrintsCities(of) => cities::prints(view, &of.says, of.exact),
+        Rule::TakesWhole(_) => taken::whole(view),
+        Rule::OneThread(_) => threads::one(view),
         Rule::KeepsOrder(_) => cities::keeps_order(view),
         Rule::All(rules) => rules
             .iter()

@@ -27,6 +27,8 @@ mod serving;
 mod shelf;
 mod site;
 mod sockets;
+mod taken;
+mod threads;
 mod verdict;
 pub mod view;
 mod visited;

@@ -17,6 +17,8 @@ const MOST_REPEATS: u32 = 20;
 /// The state of one pass over the events.
 pub(super) struct Reading<'a> {
     view: View<'a>,
+    /// Time of the event at hand.
+    now: u64,
     /// Index into `flights` of each request that is in flight.
     flying: HashMap<u64, usize>,
     conns: HashMap<u64, Conn>,
@@ -75,6 +77,7 @@ impl<'a> Reading<'a> {
             expected,
             left,
             view,
+            now: 0,
             flying: HashMap::new(),
             conns: HashMap::new(),
             sockets: Vec::new(),
@@ -86,6 +89,7 @@ impl<'a> Reading<'a> {
 
     pub(super) fn take(&mut self, record: &'a Record) {
         let n = record.n;
+        self.now = record.t;
         self.view.clients.take(record);
         self.view.pipes.take(record);
         match &record.event {
@@ -302,6 +306,8 @@ impl<'a> Reading<'a> {
             level,
             reused,
             parked: false,
+            since: self.now,
+            lasted: None,
             end: None,
         });
         if let (Some(known), Some(page)) = (&mut self.known, item) {
@@ -320,6 +326,7 @@ impl<'a> Reading<'a> {
         };
         let flight = &mut self.view.flights[index];
         flight.end = Some(end);
+        flight.lasted = Some(self.now.saturating_sub(flight.since));
         if let (Some(known), Some(page), true) = (&mut self.known, flight.item, flight.came_whole())
         {
             known.read(page);

@@ -262,6 +262,7 @@ impl Story {
             unused: 0,
             cpu_ns: 0,
             working_threads: 1,
+            waiting_threads: Some(1),
         };
         self.event(Event::Settled(settled))
     }

@@ -73,6 +73,10 @@ pub struct Flight<'a> {
     pub reused: bool,
     /// A gate held its answer at some time.
     pub parked: bool,
+    /// When it began, ns since the run did.
+    pub since: u64,
+    /// How long it was in flight, ns.
+    pub lasted: Option<u64>,
     pub end: Option<FlightEnd>,
 }
 

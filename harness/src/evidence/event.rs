@@ -336,6 +336,10 @@ pub struct Settled {
     pub cpu_ns: u64,
     /// Threads that have run since the program started, the exited ones not counted.
     pub working_threads: u32,
+    /// Threads that wait for a descriptor (in `epoll_wait`, `poll`, `recv`, `connect`…), and so for connections;
+    /// absent where the host doesn't show what they sleep in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting_threads: Option<u32>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -101,6 +101,11 @@ pub enum Rule {
     /// Once nobody reads its output any more, the submission ends: with status 0 or by SIGPIPE, and without
     /// a word on standard error.
     EndsQuietly(Empty),
+    /// Every answer that an entry of the list has was taken to its end.
+    TakesWhole(Empty),
+    /// At the script's settles and accounts no more than one thread does the work: idle helpers of a runtime
+    /// don't count. Requests must be in flight there.
+    OneThread(Empty),
     /// A weather service: standard output tells what was said of each city.
     PrintsCities(Cities),
     /// A weather service: the cities stand in the output in the order of the arguments.

@@ -64,6 +64,7 @@ impl Flaws {
             | Rule::PrintsResults(_)
             | Rule::Visits(_)
             | Rule::PrintsVisits(_)
+            | Rule::TakesWhole(_)
             | Rule::PrintsCities(_)
             | Rule::KeepsOrder(_)
             | Rule::RefusesArguments(_)
@@ -178,6 +179,8 @@ fn amounts(rule: &Rule) -> Vec<(Vec<&'static str>, &Amount)> {
         | Rule::KeepsOrder(_)
         | Rule::Replies(_)
         | Rule::Linearizable(_)
+        | Rule::TakesWhole(_)
+        | Rule::OneThread(_)
         | Rule::All(_) => Vec::new(),
     }
 }

@@ -1,6 +1,7 @@
 //! Meaning of the steps that act through the swarm.
 
 use super::Flaws;
+use super::world::holds;
 use crate::task::Scenario;
 use crate::task::place::Path;
 use crate::task::rule::{Between, Grown, Rule};
@@ -155,7 +156,9 @@ impl Flaws {
         let serves = script
             .iter()
             .any(|s| matches!(s, Step::Until(c) if c.echoed.is_some()));
-        if matches!(rule, Rule::Rests(_) | Rule::EndsOnSignal(_)) && !serves {
+        // A client whose answers are held has something to wait for.
+        let waits = matches!(rule, Rule::Rests(_)) && holds(scenario);
+        if matches!(rule, Rule::Rests(_) | Rule::EndsOnSignal(_)) && !serves && !waits {
             let mend = "let a client say something first, and wait with `until: { echoed: … }`";
             self.help(
                 at,
