@@ -3,8 +3,8 @@
 use super::code::Code;
 use super::view::View;
 use super::{
-    Verdict, account, cities, coverage, dialogue, ending, failures, files, filter, flight, held, house, idle,
-    memory, output, serving, site, sockets, taken, threads, visited,
+    Verdict, account, cities, coverage, dialogue, ending, failures, files, filter, flight, held,
+    house, idle, memory, output, serving, site, sockets, taken, threads, visited,
 };
 use crate::task::Amount;
 use crate::task::Scenario;
