@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod browser;
+mod gradescope;
 mod grading;
 mod place;
 mod reading;
