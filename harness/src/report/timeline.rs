@@ -278,7 +278,7 @@ impl Draft {
                 self.clients.push(Raw::new(&name, n, BarState::Open));
                 step(&mut self.client_level, n, 1);
             }
-            Event::ClientSent { client, total } => {
+            Event::ClientSent { client, total, .. } => {
                 self.traffic.entry(*client).or_default().0 = *total;
                 self.turn_client(n, *client);
             }
@@ -582,10 +582,12 @@ mod tests {
                 Event::ClientOpen {
                     client: 7,
                     group: 0,
+                    begun: None,
                 },
                 Event::ClientSent {
                     client: 7,
                     total: 4,
+                    begun: None,
                 },
                 Event::ClientReceived {
                     client: 7,

@@ -4,6 +4,7 @@ mod bad_input;
 mod browser;
 mod gradescope;
 mod grading;
+mod hostile;
 mod place;
 mod reading;
 mod stopping;
