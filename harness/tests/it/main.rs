@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod browser;
+mod formats;
 mod gradescope;
 mod grading;
 mod hostile;
