@@ -2,11 +2,11 @@
 
 use super::args::{ReportArgs, Rescore, WhichPack};
 use super::exit::{Exit, Failure};
-use super::out;
 use super::outputs::Wanted;
 use super::pictures::pictures;
+use super::{language, out};
 use crate::grade;
-use crate::report::{Report, SCHEMA_VERSION};
+use crate::report::{Report, SCHEMA_VERSION, translate};
 use crate::store::{Results, StoreError};
 use crate::task::{Library, PackError, pack};
 
@@ -16,7 +16,10 @@ use crate::task::{Library, PackError, pack};
 /// If there are no results, or no pack to judge them by.
 pub fn rescore(library: &Library, args: &Rescore) -> Result<Exit, Failure> {
     let wanted = Wanted::resolve(&args.outputs)?;
-    let (results, grading) = Results::open(&args.results)?;
+    let (results, mut grading) = Results::open(&args.results)?;
+    if let Some(asked) = &args.lang {
+        grading.language = language::choose(Some(asked), language::env);
+    }
     let pack = match args.pack {
         WhichPack::Current => match library.find(&grading.task) {
             Err(PackError::Unknown { .. }) => {
@@ -38,6 +41,9 @@ pub fn rescore(library: &Library, args: &Rescore) -> Result<Exit, Failure> {
     }
     grade::only(&pack.task, &grading.only)?;
     let report = grade::rescore(&results, &grading, &pack);
+    if args.lang.is_some() {
+        results.update(&grading)?;
+    }
     results.write_report(&report)?;
     wanted.write_with(&report, &grading.language, || pictures(&results, &report))?;
     Ok(if args.exit_zero {
@@ -55,7 +61,7 @@ pub fn report(args: &ReportArgs) -> Result<Exit, Failure> {
     let wanted = Wanted::resolve(&args.outputs)?;
     let (results, grading) = Results::open(&args.results)?;
     let path = results.report_path();
-    let report: Report = match serde_json::from_slice(&results.read_report()?) {
+    let mut report: Report = match serde_json::from_slice(&results.read_report()?) {
         Ok(report) => report,
         Err(error) => {
             let why = format!("{error}; `gradus rescore` makes it anew");
@@ -69,6 +75,13 @@ pub fn report(args: &ReportArgs) -> Result<Exit, Failure> {
         }
         .into());
     }
-    wanted.write_with(&report, &grading.language, || pictures(&results, &report))?;
+    let mut language = grading.language.clone();
+    if let Some(asked) = &args.lang {
+        language = language::choose(Some(asked), language::env);
+        // The pack's own hints stand in the pack that was graded.
+        let pack = pack::open_as(&results.pack(), &grading.task).ok();
+        translate(&mut report, pack.as_ref().map(|pack| &pack.task), &language);
+    }
+    wanted.write_with(&report, &language, || pictures(&results, &report))?;
     Ok(Exit::Passed)
 }
