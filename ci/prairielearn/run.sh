@@ -4,6 +4,6 @@
 mkdir -p /grade/results
 results=/grade/results/results.json
 printf '{"gradable": false, "format_errors": ["The grading did not come to its end. This attempt is not charged."]}\n' >$results
-timeout -k 5 "${GRADUS_DEADLINE:-540}" gradus grade "$1" /grade/student --quiet --exit-zero \
+timeout --foreground -s INT -k 20 "${GRADUS_DEADLINE:-520}" gradus grade "$1" /grade/student --quiet --exit-zero \
     --results /tmp/gradus --format prairielearn --out $results --format terminal --out - >&2
 exit 0

@@ -43,8 +43,12 @@ pub enum Command {
     Doctor(Doctor),
     /// Print a JSON Schema
     Schema(Schema),
+    /// Make something to start from: a task pack, a submission, a fixture
+    New(New),
     /// Print a completion script for a shell
     Completions(Completions),
+    /// Print the man page
+    Man(Man),
 }
 
 #[derive(Debug, Args)]
@@ -145,6 +149,9 @@ pub struct Rescore {
     pub outputs: Outputs,
     #[command(flatten)]
     pub of_class: super::regrade::OfClass,
+    /// Language of the report, like `en` or `ru` [default: the one that it was graded in]
+    #[arg(long, value_name = "CODE")]
+    pub lang: Option<String>,
     /// Exit with 0 whenever there is a report
     #[arg(long)]
     pub exit_zero: bool,
@@ -163,6 +170,9 @@ pub struct ReportArgs {
     pub partial: bool,
     #[command(flatten)]
     pub outputs: Outputs,
+    /// Language of the report, like `en` or `ru` [default: the one that it was graded in]
+    #[arg(long, value_name = "CODE")]
+    pub lang: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -211,6 +221,63 @@ pub struct Doctor {
 pub struct Schema {
     #[arg(value_enum)]
     pub file: SchemaArg,
+}
+
+#[derive(Debug, Args)]
+pub struct New {
+    #[command(subcommand)]
+    pub kind: NewKind,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum NewKind {
+    /// A task pack with fixtures that prove it
+    Task(NewTask),
+    /// A submission for an exercise
+    Submission(NewSubmission),
+    /// A further fixture of an exercise, as a copy of another
+    Fixture(NewFixture),
+}
+
+#[derive(Debug, Args)]
+pub struct NewTask {
+    /// Its name: lower-case letters, digits and hyphens
+    pub name: String,
+    /// Folder with the fixtures of the exercises
+    #[arg(long, value_name = "DIR", default_value = "fixtures")]
+    pub fixtures: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct NewSubmission {
+    /// Name of an exercise, or the folder of a task pack
+    pub task: String,
+    /// Where to make it [default: a folder of the exercise's name]
+    pub dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct NewFixture {
+    /// Name of an exercise
+    pub task: String,
+    /// Name of the new fixture
+    pub name: String,
+    /// What it is copied from, like `good/NAME` [default: the first good one]
+    #[arg(long, value_name = "FIXTURE")]
+    pub from: Option<String>,
+    /// Checks that it is to lose; none: it is a good one
+    #[arg(long, value_name = "CHECK", value_delimiter = ',')]
+    pub loses: Vec<String>,
+    /// Folder with the fixtures of the exercises
+    #[arg(long, value_name = "DIR", default_value = "fixtures")]
+    pub fixtures: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct Man {
+    /// Write the pages of all commands into this folder
+    #[arg(long, short, value_name = "DIR")]
+    pub out: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

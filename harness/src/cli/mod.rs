@@ -7,7 +7,9 @@ mod doctor;
 mod exit;
 mod grade;
 mod language;
+mod man;
 mod markdown;
+mod new;
 mod out;
 mod outputs;
 mod packs;
@@ -95,6 +97,8 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
             };
             out::print(&schema::of(file)).map(|()| Exit::Passed)
         }
+        Command::New(args) => new::new(&library, args),
+        Command::Man(args) => man::man(args),
         Command::Completions(args) => {
             let mut script = Vec::new();
             clap_complete::generate(args.shell, &mut Cli::command(), "gradus", &mut script);

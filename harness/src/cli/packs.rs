@@ -113,24 +113,20 @@ fn points(pack: &Pack) -> f64 {
 /// `gradus show`.
 ///
 /// # Errors
-/// If there is no such pack, or it has no statement in that language.
+/// If there is no such pack. A statement that isn't there in that language is shown in English.
 pub fn show(library: &Library, args: &Show) -> Result<Exit, Failure> {
     let pack = find(library, &args.task)?;
     let chosen = language::choose(args.lang.as_deref(), language::env);
     let statement = match pack.statements.get(&chosen) {
         Some(statement) => statement,
         None if args.lang.is_some() => {
-            let known = pack
-                .statements
-                .keys()
-                .cloned()
-                .collect::<Vec<_>>()
-                .join(", ");
-            let message = format!(
-                "{} has no statement in `{chosen}`\n   help: there are: {known}",
-                pack.task.task
-            );
-            return Err(Failure::new(Exit::Usage, message));
+            let known: Vec<&str> = pack.statements.keys().map(String::as_str).collect();
+            out::tell(&format!(
+                "{} has no statement in `{chosen}` (there are: {}): this is the English one",
+                pack.task.task,
+                known.join(", ")
+            ));
+            pack.statements.get("en").map_or("", String::as_str)
         }
         None => pack.statements.get("en").map_or("", String::as_str),
     };

@@ -4,10 +4,10 @@ use super::args::{ReportArgs, Rescore, WhichPack};
 use super::exit::{Exit, Failure};
 use super::outputs::Wanted;
 use super::pictures::pictures;
-use super::{out, regrade};
+use super::{language, out, regrade};
 use crate::class::folder::is_class;
 use crate::grade;
-use crate::report::{Report, SCHEMA_VERSION};
+use crate::report::{Report, SCHEMA_VERSION, translate};
 use crate::store::{Results, StoreError};
 use crate::task::{Library, PackError, pack};
 
@@ -21,7 +21,10 @@ pub fn rescore(library: &Library, args: &Rescore) -> Result<Exit, Failure> {
     }
     regrade::refuse_single(&args.of_class)?;
     let wanted = Wanted::resolve(&args.outputs)?;
-    let (results, grading) = Results::open(&args.results)?;
+    let (results, mut grading) = Results::open(&args.results)?;
+    if let Some(asked) = &args.lang {
+        grading.language = language::choose(Some(asked), language::env);
+    }
     let pack = match args.pack {
         WhichPack::Current => match library.find(&grading.task) {
             Err(PackError::Unknown { .. }) => {
@@ -43,6 +46,9 @@ pub fn rescore(library: &Library, args: &Rescore) -> Result<Exit, Failure> {
     }
     grade::only(&pack.task, &grading.only)?;
     let report = grade::rescore(&results, &grading, &pack);
+    if args.lang.is_some() {
+        results.update(&grading)?;
+    }
     results.write_report(&report)?;
     wanted.write_with(&report, &grading.language, || pictures(&results, &report))?;
     Ok(if args.exit_zero {
@@ -76,7 +82,7 @@ pub fn report(args: &ReportArgs) -> Result<Exit, Failure> {
     let wanted = Wanted::resolve(&args.outputs)?;
     let (results, grading) = Results::open(results)?;
     let path = results.report_path();
-    let report: Report = match serde_json::from_slice(&results.read_report()?) {
+    let mut report: Report = match serde_json::from_slice(&results.read_report()?) {
         Ok(report) => report,
         Err(error) => {
             let why = format!("{error}; `gradus rescore` makes it anew");
@@ -90,6 +96,13 @@ pub fn report(args: &ReportArgs) -> Result<Exit, Failure> {
         }
         .into());
     }
-    wanted.write_with(&report, &grading.language, || pictures(&results, &report))?;
+    let mut language = grading.language.clone();
+    if let Some(asked) = &args.lang {
+        language = language::choose(Some(asked), language::env);
+        // The pack's own hints stand in the pack that was graded.
+        let pack = pack::open_as(&results.pack(), &grading.task).ok();
+        translate(&mut report, pack.as_ref().map(|pack| &pack.task), &language);
+    }
+    wanted.write_with(&report, &language, || pictures(&results, &report))?;
     Ok(Exit::Passed)
 }

@@ -118,6 +118,28 @@ pub fn run(name: &str, view: &View, evidence: &str) -> Run {
     }
 }
 
+/// Puts the sentences of a finished report into another language, with the hints of its pack. Where
+/// that language has none, English stands in.
+pub fn translate(report: &mut Report, task: Option<&Task>, language: &str) {
+    let checks: Vec<&Check> = task
+        .into_iter()
+        .flat_map(|task| &task.scenarios)
+        .flat_map(|scenario| &scenario.checks)
+        .collect();
+    for finding in &mut report.findings {
+        let said = sentences(&finding.code, &finding.facts, language);
+        let check = checks.iter().find(|check| check.check == finding.check);
+        let own = check.map_or("", |check| of(&check.hint, language));
+        finding.hint = if finding.outcome == Outcome::Fail && !own.is_empty() {
+            own.to_owned()
+        } else {
+            said.hint
+        };
+        finding.message = said.message;
+        finding.why = said.why;
+    }
+}
+
 fn asked_for<'a>(
     task: &'a Task,
     only: Option<&'a [String]>,

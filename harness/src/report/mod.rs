@@ -40,7 +40,7 @@ use crate::task::{Params, Text, Visibility};
 
 pub use audience::Audience;
 pub use autolab::autolab;
-pub use build::{Material, build, run};
+pub use build::{Material, build, run, translate};
 pub use check50::check50;
 pub use classroom::classroom;
 pub use github::github;

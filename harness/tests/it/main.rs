@@ -2,6 +2,8 @@
 
 mod bad_input;
 mod browser;
+mod formats;
+mod gradescope;
 mod grading;
 mod hostile;
 mod place;
