@@ -364,7 +364,8 @@ impl Maker<'_> {
             .unwrap_or(name);
         BookTask {
             task: name.to_owned(),
-            max: round(checks.iter().map(|check| check.max_points).sum()),
+            // A sum of nothing is a negative zero.
+            max: round(checks.iter().map(|check| check.max_points).sum::<f64>()) + 0.0,
             weight: self.policy.weight(name),
             column: named.unwrap_or_else(|| shown.to_owned()),
             pack: pack.map(|pack| pack.digest.clone()).unwrap_or_default(),

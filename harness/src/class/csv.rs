@@ -3,8 +3,11 @@
 /// Text for a cell that no spreadsheet takes for a formula (OWASP, "CSV Injection"): such a text begins
 /// with an apostrophe. Control characters become blanks. Numbers are not to come through here.
 pub fn text(text: &str) -> String {
+    // Marks that nobody sees hide what a cell begins with; the first of a file would be taken for its encoding.
+    let seen = |c: &char| !matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
     let clean: String = text
         .chars()
+        .filter(seen)
         .map(|c| if c.is_control() { ' ' } else { c })
         .collect();
     // Also in their full-width forms, which some programs fold.

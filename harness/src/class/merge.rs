@@ -9,6 +9,7 @@ use super::folder::{hex, io_error, place};
 use super::{Class, ClassError, ClassFolder, Entry};
 use crate::report::from_json;
 use crate::submission::{self, Rules};
+use crate::task::pack;
 
 /// Why results can't stand in one gradebook.
 #[derive(Debug, thiserror::Error)]
@@ -123,6 +124,14 @@ fn merge_into(
     let chosen = choose(all, &class, partial)?;
     for (from, entry) in &chosen {
         copy(from, entry, target)?;
+    }
+    for task in &class.tasks {
+        let kept = all.iter().find_map(|(_, folder, _)| {
+            pack::open_as(&folder.pack_place(&task.pack), &task.task).ok()
+        });
+        if let Some(pack) = kept {
+            target.keep_pack(&pack)?;
+        }
     }
     let [roster, policy] = first_folder.given()?;
     target.describe(&class, roster.as_deref(), policy.as_deref())?;

@@ -26,6 +26,8 @@ pub mod work;
 mod csv;
 mod fit;
 mod grader;
+#[cfg(test)]
+mod testing;
 
 pub use entry::{Entry, Key, Status};
 pub use folder::{Class, ClassError, ClassFolder, SeedPolicy};

@@ -332,6 +332,7 @@ mod tests {
             "world": {"origin": origin}, "script": ["open"], "checks": [],
         });
         Task {
+            alone: false,
             schema: 1,
             task: "t".into(),
             title: Default::default(),

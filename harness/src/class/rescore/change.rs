@@ -190,6 +190,10 @@ pub(super) fn reasons(old: Option<&Report>, new: &Report) -> Vec<String> {
             ));
         }
     }
+    if reasons.is_empty() && old.max_score != new.max_score {
+        let (before, after) = (number(old.max_score), number(new.max_score));
+        reasons.push(format!("the task is worth {after} instead of {before}"));
+    }
     let gone = old
         .findings
         .iter()
