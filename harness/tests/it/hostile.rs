@@ -356,5 +356,9 @@ fn attacks_gain_nothing_and_what_is_not_stopped_is_said() {
     });
     let mut wrong = wrong.into_inner().expect("not poisoned");
     wrong.sort();
+    if !wrong.is_empty() && std::env::var_os("GRADUS_SAYS").is_some() {
+        eprintln!("kept in {}", target.place.path().display());
+        std::mem::forget(target);
+    }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
