@@ -1,7 +1,7 @@
 //! Steps of a script that act through the swarm.
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, getrlimit};
 
@@ -9,12 +9,14 @@ use super::script::{SETTLE_TIMER, ScriptError};
 use super::stage::Stage;
 use crate::evidence::{Event, StepOutcome};
 use crate::task::script::Step;
-use crate::task::swarm::{Alphabet, Connect, Members, Pieces, Send, Visit};
+use crate::task::swarm::{Alphabet, Connect, Members, Pieces, Send, Talk, Visit};
 use crate::world::swarm::{Queue, Speech, Swarm};
 
 /// A server that has no descriptors left may look away from its listener for a while (asyncio: one
 /// second). Timers up to this are waited out before it is said that it doesn't serve.
 pub(super) const SERVER_TIMER: Duration = Duration::from_secs(5);
+/// A pause looks so often whether the submission is still there.
+const PAUSE_SLICE: Duration = Duration::from_millis(20);
 /// Descriptors that the arena, or a submission, needs beside its connections.
 const OWN_DESCRIPTORS: u64 = 256;
 
@@ -24,6 +26,7 @@ impl Stage {
             Step::Connect(connect) => return self.connect(connect).await,
             Step::Send(send) => return self.send(send).await,
             Step::Visit(visit) => return self.visit(visit).await,
+            Step::Talk(talk) => return self.talk(talk).await,
             Step::Read(g) => self.swarm()?.read(&g.group, true),
             Step::Deaf(g) => self.swarm()?.read(&g.group, false),
             Step::Finish(g) => self.swarm()?.finish(&g.group),
@@ -137,6 +140,46 @@ impl Stage {
             swarm.close_last(&visit.group, i % 4 == 3);
         }
         Ok(StepOutcome::Reached)
+    }
+
+    async fn talk(&self, talk: &Talk) -> Result<StepOutcome, ScriptError> {
+        let swarm = self.swarm()?;
+        let every = self.plan.amount(&talk.every)?;
+        let speech = Speech::Seeded {
+            alphabet: Alphabet::Caseless,
+            len: self.plan.amount(&talk.size)?,
+        };
+        for _ in 0..self.plan.amount(&talk.times)? {
+            match self.pause(every).await {
+                StepOutcome::Reached => {}
+                other => return Ok(other),
+            }
+            swarm.say(&talk.group, &speech, Pieces::Whole);
+            let echoed = || swarm.echoed(&talk.group) >= swarm.size(&talk.group);
+            match self.hear_out(SERVER_TIMER, echoed).await {
+                StepOutcome::Reached => {}
+                other => return Ok(other),
+            }
+        }
+        Ok(StepOutcome::Reached)
+    }
+
+    /// Lets time pass, while everything else goes on.
+    pub(super) async fn pause(&self, ms: u64) -> StepOutcome {
+        let end = Instant::now() + Duration::from_millis(ms);
+        loop {
+            let now = Instant::now();
+            if self.exited.get() {
+                return StepOutcome::Exited;
+            }
+            if now >= end {
+                return StepOutcome::Reached;
+            }
+            if now >= self.deadline {
+                return self.give_up("the run's time is over".to_owned());
+            }
+            tokio::time::sleep((end - now).min(PAUSE_SLICE)).await;
+        }
     }
 
     async fn send(&self, send: &Send) -> Result<StepOutcome, ScriptError> {

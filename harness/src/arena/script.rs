@@ -85,6 +85,7 @@ impl Stage {
                 self.measure(label);
                 StepOutcome::Reached
             }
+            Step::Pause(ms) => self.pause(self.plan.amount(ms)?).await,
             Step::Listen => {
                 self.observe(self.patience(self.idle()), || self.listening())
                     .await

@@ -7,7 +7,11 @@ const STEADY: &str = "{ steady_memory: { group: d, before: x, after: y, mib: 32 
 const SIGNAL: &str = "{ ends_on_signal: {} }";
 
 fn open(client: u32, group: u16) -> Event {
-    Event::ClientOpen { client, group }
+    Event::ClientOpen {
+        client,
+        group,
+        begun: None,
+    }
 }
 
 fn gave_up(why: &str) -> Event {
@@ -92,6 +96,7 @@ fn whoever_serves_nobody_rests_in_vain() {
         .event(Event::ClientSent {
             client: 0,
             total: 5,
+            begun: None,
         })
         .stuck(2)
         .settle(3);
@@ -148,6 +153,7 @@ fn deaf(settle: impl Fn(Story) -> Story, anon_mib: u64, sent_mib: u64) -> Story 
     story.event(Event::ClientSent {
         client: 0,
         total: sent_mib << 20,
+        begun: None,
     })
 }
 

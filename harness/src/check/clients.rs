@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::idle::Activity;
 use super::view::View;
 use crate::evidence::{ClientEnding, Event, Record, Usage};
 use crate::task::script::Step;
@@ -38,6 +39,8 @@ pub struct Client<'a> {
     pub mismatch: Option<(u64, u64, &'a str, &'a str)>,
     /// Letters that came back as they were sent.
     pub unraised: u64,
+    /// When something came from it, and when its connection ended.
+    pub activity: Activity,
     /// Bytes in all, by event.
     sent: Vec<(u64, u64)>,
     received: Vec<(u64, u64)>,
@@ -66,15 +69,28 @@ impl<'a> Clients<'a> {
         let n = record.n;
         match &record.event {
             Event::Target { addr } => self.port = Some(addr.port()),
-            Event::ClientOpen { client, group } => {
+            Event::ClientOpen {
+                client,
+                group,
+                begun,
+            } => {
                 let entry = self.all.entry(*client).or_default();
                 (entry.group, entry.opened) = (usize::from(*group), Some(n));
+                entry.activity.opened(record.t, *begun);
             }
             Event::ClientRefused { client, group, .. } => {
                 let entry = self.all.entry(*client).or_default();
                 (entry.group, entry.refused) = (usize::from(*group), Some(n));
             }
-            Event::ClientSent { client, total } => self.entry(*client).sent.push((n, *total)),
+            Event::ClientSent {
+                client,
+                total,
+                begun,
+            } => {
+                let entry = self.entry(*client);
+                entry.sent.push((n, *total));
+                entry.activity.sent(*total, *begun);
+            }
             Event::ClientReceived {
                 client,
                 total,
@@ -82,6 +98,7 @@ impl<'a> Clients<'a> {
             } => {
                 let entry = self.entry(*client);
                 entry.received.push((n, *total));
+                entry.activity.received(*total, record.t);
                 entry.unraised = *unraised;
             }
             Event::ClientFinished { client } => self.entry(*client).finished = Some(n),
@@ -95,7 +112,11 @@ impl<'a> Clients<'a> {
                     .mismatch
                     .get_or_insert((n, *at, expected, got));
             }
-            Event::ClientEnd { client, how } => self.entry(*client).end = Some((n, *how)),
+            Event::ClientEnd { client, how } => {
+                let entry = self.entry(*client);
+                entry.end = Some((n, *how));
+                entry.activity.ended = Some(record.t);
+            }
             Event::Usage(usage) => {
                 self.accounts.insert(&usage.label, (n, usage));
             }

@@ -256,6 +256,19 @@ codes! {
     /// The signal ended the server in another way.
     SignalWrongEnd "signal.wrong_end" Fail ["signal" "ending"];
 
+    /// No connection was ended before its time.
+    IdleKept "idle.kept" Pass ["ms"];
+    /// A connection was ended before its time.
+    IdleEarly "idle.early" Fail ["ms" "after"];
+    /// Bytes came when the time was nearly over, so that either may be right.
+    IdleDoubtful "idle.doubtful" Inconclusive [];
+    /// Idle connections were ended.
+    IdleClosed "idle.closed" Pass ["clients"];
+    /// The server stands still and leaves idle connections open.
+    IdleLeftOpen "idle.left_open" Fail ["clients" "open" "ms"];
+    /// An idle connection is open long after its time.
+    IdleLate "idle.late" Fail ["ms" "after"];
+
     /// The program made no request at all.
     NothingDone "nothing.done" Fail ["ending"];
     /// The evidence ends before the question was decided.

@@ -3,7 +3,7 @@
 use super::code::Code;
 use super::view::View;
 use super::{
-    Verdict, account, coverage, ending, failures, files, flight, held, house, memory, output,
+    Verdict, account, coverage, ending, failures, files, flight, held, house, idle, memory, output,
     serving, site, sockets, visited,
 };
 use crate::task::Amount;
@@ -56,6 +56,8 @@ pub fn judge(rule: &Rule, view: &View) -> Verdict {
         Rule::SteadyMemory(of) => with(view, &of.mib, |mib| {
             account::steady_memory(view, &of.group, &of.before, &of.after, mib)
         }),
+        Rule::KeepsOpen(of) => with(view, &of.ms, |ms| idle::keeps_open(view, &of.group, ms)),
+        Rule::Closes(of) => with(view, &of.ms, |ms| idle::closes(view, &of.group, ms)),
         Rule::EndsOnSignal(_) => account::ends_on_signal(view),
         Rule::All(rules) => rules
             .iter()

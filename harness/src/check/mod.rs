@@ -12,6 +12,7 @@ mod files;
 mod flight;
 mod held;
 mod house;
+mod idle;
 mod judge;
 mod known;
 pub mod memory;

@@ -15,12 +15,20 @@ fn story() -> Story {
 }
 
 fn open(story: Story) -> Story {
-    let open = |client| Event::ClientOpen { client, group: 0 };
+    let open = |client| Event::ClientOpen {
+        client,
+        group: 0,
+        begun: None,
+    };
     story.reached(0).event(open(0)).event(open(1)).reached(1)
 }
 
 fn sent(client: u32, total: u64) -> Event {
-    Event::ClientSent { client, total }
+    Event::ClientSent {
+        client,
+        total,
+        begun: None,
+    }
 }
 
 fn got(client: u32, total: u64) -> Event {
@@ -135,6 +143,7 @@ fn clients_left_at_the_door() {
     let one = story().reached(0).event(Event::ClientOpen {
         client: 0,
         group: 0,
+        begun: None,
     });
     let verdict = check(&one.clone().stuck(1), ECHOES, "server.not_accepting");
     assert_eq!(verdict.facts["connected"], 1u64.into());
@@ -205,6 +214,7 @@ fn half_closed() -> Story {
         .event(Event::ClientOpen {
             client: 0,
             group: 0,
+            begun: None,
         })
         .reached(1)
         .reached(2)

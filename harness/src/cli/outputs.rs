@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::args::{AudienceArg, FormatArg, Outputs};
 use super::exit::{Exit, Failure};
 use super::out;
-use crate::report::{self, Audience, Look, Report};
+use crate::report::{self, Audience, Look, Report, Timeline};
 use crate::store::write_whole;
 
 /// Reports to make.
@@ -52,7 +52,8 @@ impl Wanted {
             let format = match format.get(i) {
                 Some(&format) => format,
                 None => by_extension(path).ok_or_else(|| {
-                    let mend = "end its name in .json, .xml, .md or .txt, or add --format";
+                    let mend =
+                        "end its name in .html, .json, .xml, .md, .txt or .tap, or add --format";
                     usage(format!(
                         "the format of {} can't be told from its name\n   help: {mend}",
                         path.display()
@@ -83,7 +84,23 @@ impl Wanted {
     /// # Errors
     /// The first failure.
     pub fn write(&self, report: &Report, language: &str) -> Result<(), Failure> {
-        self.each(|format| render(report, format, language, self.audience))
+        self.write_with(report, language, Vec::new)
+    }
+
+    /// The same with the pictures of runs, which are asked for only where a format shows them.
+    ///
+    /// # Errors
+    /// The first failure.
+    pub fn write_with(
+        &self,
+        report: &Report,
+        language: &str,
+        pictures: impl Fn() -> Vec<Timeline>,
+    ) -> Result<(), Failure> {
+        self.each(|format| match format {
+            FormatArg::Html => Ok(report::html(report, &pictures(), language, self.audience)),
+            format => render(report, format, language, self.audience),
+        })
     }
 
     /// Writes what `render` makes for each format.
@@ -128,6 +145,7 @@ fn by_extension(path: &Path) -> Option<FormatArg> {
     match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
         "json" => Some(FormatArg::Json),
         "xml" => Some(FormatArg::Junit),
+        "html" | "htm" => Some(FormatArg::Html),
         "md" | "markdown" => Some(FormatArg::Markdown),
         "txt" => Some(FormatArg::Terminal),
         "tap" => Some(FormatArg::Tap),
@@ -159,6 +177,7 @@ fn render(
             report::junit(report, language, audience).map_err(|error| broken(&error))
         }
         FormatArg::Markdown => Ok(report::markdown(report, language, audience)),
+        FormatArg::Html => Ok(report::html(report, &[], language, audience)),
         FormatArg::Github => Ok(report::github(report, language, audience)),
         FormatArg::Gitlab => report::gitlab(report, language, audience).map_err(|e| broken(&e)),
         FormatArg::Gradescope => report::gradescope(report, language).map_err(|e| broken(&e)),

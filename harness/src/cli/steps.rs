@@ -40,6 +40,12 @@ pub fn waits_for(step: &Step, plan: &Plan) -> String {
                 visit.group
             )
         }
+        Step::Talk(talk) => format!(
+            "lets clients speak {} times ({})",
+            number(&talk.times),
+            talk.group
+        ),
+        Step::Pause(ms) => format!("lets {} ms pass", number(ms)),
         Step::Send(send) => format!("lets clients speak ({})", send.group),
         Step::Read(clients) => format!("lets clients read ({})", clients.group),
         Step::Deaf(clients) => format!("lets clients read no more ({})", clients.group),

@@ -82,7 +82,13 @@ pub enum Event {
     },
 
     /// A client of the swarm is connected to the submission.
-    ClientOpen { client: u32, group: u16 },
+    ClientOpen {
+        client: u32,
+        group: u16,
+        /// When its connect began, nanoseconds of the run: the submission can't have known of it before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        begun: Option<u64>,
+    },
     /// A client of the swarm could not connect.
     ClientRefused {
         client: u32,
@@ -92,7 +98,13 @@ pub enum Event {
     },
     /// A client handed bytes to its kernel; `total` so far. Said at the end of each message, and wherever
     /// a step of the script didn't come to what it waited for.
-    ClientSent { client: u32, total: u64 },
+    ClientSent {
+        client: u32,
+        total: u64,
+        /// When its last call of `send` began, nanoseconds of the run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        begun: Option<u64>,
+    },
     /// A client received bytes; `total` so far, all as expected unless a mismatch was recorded.
     /// `unraised` counts ASCII letters that came back as they were sent instead of upper-cased.
     ClientReceived {

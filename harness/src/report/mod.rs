@@ -9,7 +9,7 @@ pub mod clean;
 mod github;
 mod gitlab;
 mod gradescope;
-mod html;
+pub mod html;
 mod json;
 mod junit;
 mod markdown;
@@ -20,6 +20,7 @@ mod prose;
 mod tap;
 mod terminal;
 pub mod text;
+pub mod timeline;
 mod unguarded;
 mod words;
 
@@ -45,6 +46,7 @@ pub use classroom::classroom;
 pub use github::github;
 pub use gitlab::gitlab;
 pub use gradescope::gradescope;
+pub use html::html;
 pub use json::{from_json, json, schema};
 pub use junit::junit;
 pub use markdown::{escape as escape_markdown, markdown};
@@ -52,6 +54,7 @@ pub use moodle::{Range, coderunner, vpl};
 pub use prairielearn::prairielearn;
 pub use tap::tap;
 pub use terminal::{Look, terminal};
+pub use timeline::{Timeline, timeline};
 pub use unguarded::{Gap, unguarded};
 
 /// Version of the report's JSON form.

@@ -72,6 +72,11 @@ pub enum Rule {
     /// The submission's own memory doesn't grow between two accounts, though clients sent far more than
     /// they took.
     SteadyMemory(Grown),
+    /// No connection of the group is ended before nothing came on it for so many milliseconds.
+    KeepsOpen(Idle),
+    /// Each connection of the group is ended by the submission, not long after nothing came on it for so
+    /// many milliseconds.
+    Closes(Idle),
     /// The script's signal ends the submission soon: with status 0, or by that very signal.
     EndsOnSignal(Empty),
     /// A site: the pages that links of these kinds lead to were visited, each once, and nothing was
@@ -142,6 +147,15 @@ pub enum Status {
 pub struct BoundedMemory {
     /// The limit of the scenario, MiB; the bytes that went through must be more than this.
     pub mib: Amount,
+}
+
+/// An idle time-out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Idle {
+    pub group: String,
+    /// Milliseconds.
+    pub ms: Amount,
 }
 
 /// Two accounts, by the labels of their `measure` steps, and the clients that came between them.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::amount::Amount;
 use super::disk::LetGo;
-use super::swarm::{Connect, Group, Members, Send, Visit};
+use super::swarm::{Connect, Group, Members, Send, Talk, Visit};
 use crate::evidence::Point;
 
 /// One step. Waiting steps end when their condition holds, when the submission has settled and so
@@ -35,6 +35,10 @@ pub enum Step {
     Connect(Connect),
     /// Clients that come and go, one after the other.
     Visit(Visit),
+    /// Let so many milliseconds pass. It orders nothing: what came of them is seen from the evidence.
+    Pause(Amount),
+    /// Clients that say something from time to time.
+    Talk(Talk),
     /// Let every client of a group say something.
     Send(Send),
     /// Let every client of a group read what comes back from now on.

@@ -46,6 +46,19 @@ pub struct Visit {
     pub size: Amount,
 }
 
+/// Every client of the group sends a message and gets it back, `times` times, with a pause of `every`
+/// milliseconds before each. Ends sooner if something doesn't come back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Talk {
+    pub group: String,
+    pub times: Amount,
+    pub every: Amount,
+    /// Bytes of each message.
+    #[serde(default = "some")]
+    pub size: Amount,
+}
+
 /// Every client of the group sends a message of its own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -136,6 +136,8 @@ fn amounts(rule: &Rule) -> Vec<(Vec<&'static str>, &Amount)> {
         Rule::Refills(refills) => vec![(vec!["refills", "in_flight"], &refills.in_flight)],
         Rule::BoundedMemory(memory) => vec![(vec!["bounded_memory", "mib"], &memory.mib)],
         Rule::SteadyMemory(grown) => vec![(vec!["steady_memory", "mib"], &grown.mib)],
+        Rule::KeepsOpen(idle) => vec![(vec!["keeps_open", "ms"], &idle.ms)],
+        Rule::Closes(idle) => vec![(vec!["closes", "ms"], &idle.ms)],
         Rule::GoesOn(goes_on) => vec![(vec!["goes_on", "in_flight"], &goes_on.in_flight)],
         Rule::Backlog(backlog) => vec![(vec!["backlog", "bodies"], &backlog.bodies)],
         Rule::FilesEqual(_)

@@ -26,6 +26,12 @@ impl Flaws {
                 self.amount(&at.to("visit").to("count"), scenario, &visit.count);
                 self.amount(&at.to("visit").to("size"), scenario, &visit.size);
             }
+            Step::Talk(talk) => {
+                let at = at.to("talk");
+                self.amount(&at.to("times"), scenario, &talk.times);
+                self.amount(&at.to("every"), scenario, &talk.every);
+                self.amount(&at.to("size"), scenario, &talk.size);
+            }
             Step::Send(send) => self.amount(&at.to("send").to("size"), scenario, &send.size),
             _ => {}
         }
@@ -77,6 +83,7 @@ impl Flaws {
                     );
                 }
             }
+            Rule::KeepsOpen(of) | Rule::Closes(of) => self.group(at, scenario, &of.group, all),
             Rule::FreesDescriptors(Between {
                 group,
                 before,
@@ -178,6 +185,7 @@ fn brings(step: &Step) -> Option<&str> {
 fn acts_on(step: &Step) -> Option<&str> {
     match step {
         Step::Send(send) => Some(&send.group),
+        Step::Talk(talk) => Some(&talk.group),
         Step::Read(g) | Step::Deaf(g) | Step::Finish(g) | Step::Close(g) | Step::Reset(g) => {
             Some(&g.group)
         }

@@ -34,6 +34,7 @@ impl Flaws {
             }
             match step {
                 Step::Settle => {}
+                Step::Pause(ms) => self.amount(&at.to("pause"), scenario, ms),
                 Step::Until(condition) => self.until(&at.to("until"), scenario, condition),
                 Step::Release(release) => {
                     self.release(&at.to("release"), scenario, release);
@@ -64,6 +65,7 @@ impl Flaws {
                 Step::Listen
                 | Step::Connect(_)
                 | Step::Visit(_)
+                | Step::Talk(_)
                 | Step::Send(_)
                 | Step::Read(_)
                 | Step::Deaf(_)

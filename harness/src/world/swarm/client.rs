@@ -89,6 +89,9 @@ pub struct Client {
     unraised: Cell<u64>,
     wrong: Cell<bool>,
     echoed: Cell<bool>,
+    /// When the connect, and the last `send`, began, by the run's clock.
+    begun: Cell<u64>,
+    spoke: Cell<u64>,
     /// What the evidence knows of bytes sent and received.
     reported: Cell<(u64, u64)>,
     woken: Notify,
@@ -118,6 +121,7 @@ impl Client {
         // would search ever longer as the ports fill up.
         choose_port_late(&fd)?;
         rustix::net::bind(&fd, &source)?;
+        let at = shared.recorder.now();
         let begun = rustix::net::connect(&fd, &shared.target);
         let client = Rc::new(Client {
             id,
@@ -138,6 +142,8 @@ impl Client {
             unraised: Cell::new(0),
             wrong: Cell::new(false),
             echoed: Cell::new(true),
+            begun: Cell::new(at),
+            spoke: Cell::new(at),
             reported: Cell::default(),
             woken: Notify::new(),
             local: Cell::new(None),
@@ -321,10 +327,7 @@ impl Client {
         let now = (self.sent.get(), self.received.get());
         let known = self.reported.replace(now);
         if known.0 != now.0 {
-            self.shared.recorder.record(Event::ClientSent {
-                client: self.id,
-                total: now.0,
-            });
+            self.tell_sent();
         }
         if known.1 != now.1 {
             let (total, unraised) = (now.1, self.unraised.get());
@@ -334,6 +337,14 @@ impl Client {
                 unraised,
             });
         }
+    }
+
+    fn tell_sent(&self) {
+        self.shared.recorder.record(Event::ClientSent {
+            client: self.id,
+            total: self.sent.get(),
+            begun: Some(self.spoke.get()),
+        });
     }
 
     fn wants_in(&self) -> bool {
@@ -386,8 +397,10 @@ impl Client {
             if n == 0 && !message.is_empty() {
                 return true;
             }
+            let at = self.shared.recorder.now();
             match rustix::net::send(fd, &bytes[..n], SendFlags::NOSIGNAL) {
                 Ok(n) => {
+                    self.spoke.set(at);
                     self.out_at.set(self.out_at.get() + n as u64);
                     self.sent.set(self.sent.get() + n as u64);
                     self.allowance.set(self.allowance.get() - n as u64);
@@ -407,10 +420,7 @@ impl Client {
                 outbox.pop_front();
                 self.out_at.set(0);
                 self.reported.set((self.sent.get(), self.reported.get().1));
-                self.shared.recorder.record(Event::ClientSent {
-                    client: self.id,
-                    total: self.sent.get(),
-                });
+                self.tell_sent();
             }
         }
         drop(outbox);
@@ -436,6 +446,7 @@ impl Client {
                 self.shared.recorder.record(Event::ClientOpen {
                     client: self.id,
                     group: self.group,
+                    begun: Some(self.begun.get()),
                 });
                 true
             }
