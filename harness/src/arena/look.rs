@@ -18,6 +18,8 @@ use super::timer;
 pub struct Looker {
     proc: OwnedFd,
     root: u32,
+    /// The submission's own process, whose end init tells.
+    own: Option<u32>,
     /// Since when each thread is known to sleep without having run: a relative timeout counts from there.
     asleep_since: HashMap<u32, (u64, Instant)>,
     /// Processor slices of each thread at the last mark, to tell which threads have worked since.
@@ -61,8 +63,25 @@ impl Looker {
         Looker {
             proc,
             root,
+            own: None,
             asleep_since: HashMap::new(),
             marked: HashMap::new(),
+        }
+    }
+
+    /// With the submission's own process, as this `/proc` numbers it.
+    #[must_use]
+    pub fn of_program(mut self, own: u32) -> Looker {
+        self.own = Some(own);
+        self
+    }
+
+    /// Whether the submission's own process is over or gone in this look. Its leader alone doesn't tell: it
+    /// may end before its other threads do.
+    pub fn own_is_over(&self, look: &Look) -> bool {
+        match self.own {
+            Some(own) => !look.threads.iter().any(|t| t.pid == own && !t.over()),
+            None => look.processes == 0,
         }
     }
 
@@ -361,6 +380,33 @@ mod tests {
         assert_eq!(parse_state("12 (a) R (x) S 1 2 3"), Some(b'S'));
         assert_eq!(parse_state("12 (sleep) D 1"), Some(b'D'));
         assert_eq!(parse_state("12 (sleep)"), None);
+    }
+
+    #[test]
+    fn a_program_is_over_when_its_own_process_is_whatever_it_left_behind() {
+        let proc = rustix::fs::open("/proc", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+        let looker = Looker::new(proc.unwrap(), 1).of_program(7);
+        let thread = |pid, tid, state| Thread {
+            pid,
+            tid,
+            state,
+            slices: 1,
+            run_ns: 1,
+            syscall: None,
+        };
+        let look = |threads: &[Thread]| Look {
+            threads: threads.to_vec(),
+            processes: 2,
+            zombies: 0,
+        };
+        let (init, child) = (thread(1, 1, b'S'), thread(9, 9, b'S'));
+        let over = |own: &[Thread]| {
+            looker.own_is_over(&look(&[&[init.clone(), child.clone()], own].concat()))
+        };
+        // Reaped, and about to be: init may still be on its way to say so, preempted in its wait4(2).
+        assert!(over(&[]) && over(&[thread(7, 7, b'Z')]));
+        assert!(!over(&[thread(7, 7, b'S')]));
+        assert!(!over(&[thread(7, 7, b'Z'), thread(7, 8, b'S')]));
     }
 
     #[test]

@@ -153,8 +153,9 @@ pub async fn watch(
         let unchanged = |scene: &_| !Scene::ready(scene) && Scene::seq(scene) == current;
         let first = looker.look();
         look_due = Instant::now() + now.elapsed();
-        // Its own process can't be gone without init having told so: init is about to.
-        if first.processes == 0 || !first.asleep(|tid| scene.holds(tid)) {
+        // Its own process can't be over without init telling so: init is about to, even if it looks asleep. (It
+        // hides what it sleeps in, and wait4(2) counts as sleep from the start.)
+        if looker.own_is_over(&first) || !first.asleep(|tid| scene.holds(tid)) {
             let spent = first
                 .run_ns()
                 .saturating_sub(*run_ns_at_event.get_or_insert(first.run_ns()));

@@ -101,7 +101,9 @@ fn gitlab_entries(report: &Report, audience: Audience) -> Vec<String> {
 
 fn gradescope_tests(report: &Report) -> Vec<String> {
     let text = gradescope(report, "en").unwrap();
-    assert!(!text.contains("\\r"), "line ends are plain");
+    // A backslash that is part of a text stands doubled.
+    let plain = text.replace("\\\\", "");
+    assert!(!plain.contains("\\r"), "line ends are plain");
     let all = value(&text);
     assert!(all["score"].is_number());
     let line = |t: &Value| {
