@@ -34,6 +34,7 @@ pub use status::{Ending, Status};
 
 mod accounts;
 pub mod child;
+mod children;
 mod clients;
 mod disk;
 mod feed;

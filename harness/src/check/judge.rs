@@ -3,7 +3,7 @@
 use super::code::Code;
 use super::view::View;
 use super::{
-    Verdict, account, coverage, ending, failures, files, filter, flight, held, house, idle, memory,
+    Verdict, account, children, coverage, ending, failures, files, filter, flight, held, house, idle, memory,
     output, serving, site, sockets, visited,
 };
 use crate::task::Amount;
@@ -20,6 +20,15 @@ pub fn judge(rule: &Rule, view: &View) -> Verdict {
     if let Some((n, why)) = view.not_started {
         return Verdict::new(Code::NotStarted).fact("why", why).seen([n]);
     }
+    let verdict = by_rule(rule, view);
+    if children::concerns(view) {
+        children::in_other_words(verdict)
+    } else {
+        verdict
+    }
+}
+
+fn by_rule(rule: &Rule, view: &View) -> Verdict {
     match rule {
         Rule::Reaches(bound) => with(view, &bound.in_flight, |n| flight::reaches(view, n)),
         Rule::NeverExceeds(bound) => {
@@ -59,6 +68,11 @@ pub fn judge(rule: &Rule, view: &View) -> Verdict {
         Rule::KeepsOpen(of) => with(view, &of.ms, |ms| idle::keeps_open(view, &of.group, ms)),
         Rule::Closes(of) => with(view, &of.ms, |ms| idle::closes(view, &of.group, ms)),
         Rule::EndsOnSignal(_) => account::ends_on_signal(view),
+        Rule::PrintsExits(_) => children::prints_exits(view),
+        Rule::ExitsInOrder(_) => children::exits_in_order(view),
+        Rule::PassesOutput(_) => children::passes_output(view),
+        Rule::Reaps(_) => children::reaps(view),
+        Rule::EndsChildren(_) => children::ends_children(view),
         Rule::Filters(filter) => filter::filters(view, filter),
         Rule::FiltersAtOnce(filter) => filter::filters_at_once(view, filter),
         Rule::FirstLine(line) => filter::first_line(view, &line.text),

@@ -2,6 +2,7 @@
 
 mod account;
 mod address;
+mod children;
 pub mod clients;
 pub mod code;
 mod common;

@@ -58,6 +58,7 @@ impl<'a> Reading<'a> {
             complete: false,
             hosts: Vec::new(),
             disk: Default::default(),
+            children: Default::default(),
             pipes: Default::default(),
             out: Vec::new(),
             err: Vec::new(),
@@ -88,6 +89,7 @@ impl<'a> Reading<'a> {
         let n = record.n;
         self.view.clients.take(record);
         self.view.pipes.take(record);
+        self.view.children.take(record);
         match &record.event {
             Event::World { hosts } => {
                 self.view.hosts = hosts.iter().map(|h| h.name.as_str()).collect();

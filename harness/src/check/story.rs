@@ -69,6 +69,7 @@ impl Story {
             command: vec!["fetcher".into()],
             world: World::default(),
             items,
+            commands: Vec::new(),
             site: None,
             script,
             limits: Limits::default(),

@@ -45,6 +45,11 @@ pub enum PlanError {
         "scenario `{scenario}`: world.origin.size goes up to {size} bytes; use at most {LONGEST_BODY}"
     )]
     Size { scenario: String, size: u64 },
+    #[error("scenario `{scenario}`: world.children: {source}")]
+    Children {
+        scenario: String,
+        source: AmountError,
+    },
     #[error("scenario `{scenario}`: {source}")]
     Site {
         scenario: String,
@@ -66,6 +71,12 @@ pub fn expand(task: &Task, scenario: &Scenario, set: usize, seed: u64) -> Result
     let number = u32::try_from(set).unwrap_or(u32::MAX);
     let seed = derive(seed, &[&scenario.scenario, &number.to_string()]);
     let mut site = None;
+    let commands = super::children::commands(&scenario.world.children, params, seed).map_err(
+        |source| PlanError::Children {
+            scenario: scenario.scenario.clone(),
+            source,
+        },
+    )?;
     let items = match &scenario.world.origin {
         Some(origin) => List {
             name: &scenario.scenario,
@@ -84,7 +95,11 @@ pub fn expand(task: &Task, scenario: &Scenario, set: usize, seed: u64) -> Result
                 site = Some(graph);
                 items
             }
-            None => Vec::new(),
+            None => commands
+                .iter()
+                .enumerate()
+                .map(|(index, command)| command.item(index))
+                .collect(),
         },
     };
     Ok(Plan {
@@ -97,6 +112,7 @@ pub fn expand(task: &Task, scenario: &Scenario, set: usize, seed: u64) -> Result
         command: task.run.clone(),
         world: scenario.world.clone(),
         items,
+        commands,
         site,
         script: scenario.script.clone(),
         limits: scenario.limits(task).clone(),

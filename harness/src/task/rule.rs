@@ -96,6 +96,16 @@ pub enum Rule {
     /// Once nobody reads its output any more, the submission ends: with status 0 or by SIGPIPE, and without
     /// a word on standard error.
     EndsQuietly(Empty),
+    /// Commands: standard output has `INDEX EXIT` for each of them, with the right code.
+    PrintsExits(Empty),
+    /// Commands: those lines come in the order in which commands end.
+    ExitsInOrder(Empty),
+    /// Commands: what they print comes out in whole lines, before the line that tells of their end.
+    PassesOutput(Empty),
+    /// Commands: at each `measure` that follows a `settle`, nobody who has ended waits to be reaped.
+    Reaps(Empty),
+    /// Commands: the script's signal ends the submission, with a status other than 0, and all that run.
+    EndsChildren(Empty),
     /// All of these hold: one check with several sides. The worst of them is shown.
     All(Vec<Rule>),
 }

@@ -77,7 +77,8 @@ impl Flaws {
                 }
                 Step::LetGo(let_go) => self.let_go(&at.to("let_go"), scenario, let_go),
                 Step::Signal(name) => {
-                    killed |= name == "KILL";
+                    // Whoever ends by it needs no answers any more.
+                    killed |= matches!(name.as_str(), "KILL" | "TERM" | "INT");
                     self.signal(&at.to("signal"), name);
                 }
                 Step::Measure(label) => {
@@ -143,7 +144,7 @@ impl Flaws {
             let Some(amount) = amount else { continue };
             let at = at.to(key);
             self.amount(&at, scenario, amount);
-            if !scenario.world.has_pages() && key != "lines" {
+            if !scenario.world.has_pages() && !scenario.world.has_reports() && key != "lines" {
                 self.help(
                     &at,
                     "this world has no origin: it never sees a request",

@@ -87,6 +87,7 @@ fn plan(items: Vec<Item>, gate: Option<Point>) -> Plan {
             ..World::default()
         },
         items,
+        commands: Vec::new(),
         site: None,
         script: Vec::new(),
         limits: Limits::default(),
