@@ -225,7 +225,13 @@ async fn run(job: Job, host: Host, sealed: Sealed, side: Rc<Side>) -> Result<(),
     };
     // A parameter of the scenario overrides what the world would give: how bad arguments are made.
     for (name, value) in &plan.params {
-        values.insert(name.clone(), vec![value.to_string()]);
+        let text = value.to_string();
+        let several = name == "numbers";
+        let list = match several {
+            true => text.split_ascii_whitespace().map(str::to_owned).collect(),
+            false => vec![text],
+        };
+        values.insert(name.clone(), list);
     }
     let arguments = argv(&job.run, plan.command.get(1..).unwrap_or_default(), &values);
     match launch(&job, &sealed, arguments.clone()) {

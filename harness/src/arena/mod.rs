@@ -46,3 +46,4 @@ mod stage;
 mod streams;
 mod timer;
 mod watchdog;
+mod work;

@@ -300,6 +300,22 @@ codes! {
     ChildrenEnded "orphans.none" Pass ["children" "ending"];
     /// Children outlived the program.
     ChildrenLeft "orphans.left" Fail ["processes" "names"];
+    /// So many computed at the same time.
+    ParallelRight "parallel.right" Pass ["degree" "threads" "ms"];
+    /// Never two at the same time.
+    ParallelNot "parallel.not" Fail ["degree" "threads" "ms"];
+    /// Between one and two: not to be told on this host, now.
+    ParallelDoubtful "parallel.doubtful" Inconclusive ["degree" "threads" "ms"];
+    /// No more at the same time than allowed.
+    ParallelKept "parallel.kept" Pass ["degree" "threads" "ms" "workers"];
+    /// More at the same time than allowed.
+    ParallelTooMany "parallel.too_many" Fail ["degree" "threads" "ms" "workers"];
+    /// The program ended long before such numbers can have been counted down.
+    CountingEnded "counting.ended" Fail ["ending"];
+    /// The numbers, in their order.
+    NumbersRight "numbers.right" Pass ["numbers"];
+    /// Another number in a place.
+    NumbersWrong "numbers.wrong" Fail ["place" "expected" "got"];
     /// The lines that had to come out did.
     FilterRight "filter.right" Pass ["lines"];
     /// A line that had to come out didn't.

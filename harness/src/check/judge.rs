@@ -3,8 +3,8 @@
 use super::code::Code;
 use super::view::View;
 use super::{
-    Verdict, account, children, coverage, ending, failures, files, filter, flight, held, house, idle, memory,
-    output, serving, site, sockets, visited,
+    Verdict, account, children, coverage, ending, failures, files, filter, flight, held, house, idle,
+    memory, output, parallel, serving, site, sockets, visited,
 };
 use crate::task::Amount;
 use crate::task::Scenario;
@@ -73,6 +73,9 @@ fn by_rule(rule: &Rule, view: &View) -> Verdict {
         Rule::PassesOutput(_) => children::passes_output(view),
         Rule::Reaps(_) => children::reaps(view),
         Rule::EndsChildren(_) => children::ends_children(view),
+        Rule::WorksAtOnce(of) => with(view, &of.workers, |n| parallel::at_once(view, n)),
+        Rule::WorksNoMore(of) => with(view, &of.workers, |n| parallel::no_more(view, n)),
+        Rule::PrintsNumbers(numbers) => parallel::prints_numbers(view, &numbers.of),
         Rule::Filters(filter) => filter::filters(view, filter),
         Rule::FiltersAtOnce(filter) => filter::filters_at_once(view, filter),
         Rule::FirstLine(line) => filter::first_line(view, &line.text),

@@ -19,6 +19,7 @@ mod judge;
 mod known;
 pub mod memory;
 mod output;
+mod parallel;
 mod pipes;
 mod reading;
 mod serving;

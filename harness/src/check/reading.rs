@@ -60,6 +60,7 @@ impl<'a> Reading<'a> {
             disk: Default::default(),
             children: Default::default(),
             pipes: Default::default(),
+            work: Default::default(),
             out: Vec::new(),
             err: Vec::new(),
             out_dropped: 0,
@@ -90,6 +91,7 @@ impl<'a> Reading<'a> {
         self.view.clients.take(record);
         self.view.pipes.take(record);
         self.view.children.take(record);
+        self.view.work.take(record);
         match &record.event {
             Event::World { hosts } => {
                 self.view.hosts = hosts.iter().map(|h| h.name.as_str()).collect();

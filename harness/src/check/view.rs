@@ -50,6 +50,8 @@ pub struct View<'a> {
     pub hosts: Vec<&'a str>,
     /// What was seen of the submission's files.
     pub disk: DiskSeen<'a>,
+    /// How it worked.
+    pub work: super::parallel::Work<'a>,
     /// What was seen of its processes.
     pub children: ChildrenSeen<'a>,
     /// What went through its standard streams.

@@ -106,6 +106,13 @@ pub enum Rule {
     Reaps(Empty),
     /// Commands: the script's signal ends the submission, with a status other than 0, and all that run.
     EndsChildren(Empty),
+    /// During the script's `work` at least two threads or processes compute at the same time (where so many are
+    /// allowed).
+    WorksAtOnce(Workers),
+    /// During the script's `work` no more than so many compute at the same time.
+    WorksNoMore(Workers),
+    /// Standard output has the whole numbers of a parameter, a line each, in its order.
+    PrintsNumbers(Numbers),
     /// All of these hold: one check with several sides. The worst of them is shown.
     All(Vec<Rule>),
 }
@@ -115,6 +122,19 @@ pub enum Rule {
 pub struct Visits {
     /// All, if left out: exactly the pages within reach, each of them once.
     pub links: Vec<LinkKind>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Workers {
+    pub workers: Amount,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Numbers {
+    /// Name of the parameter.
+    pub of: String,
 }
 
 /// No members.

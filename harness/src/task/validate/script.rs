@@ -34,6 +34,9 @@ impl Flaws {
             }
             match step {
                 Step::Settle => {}
+                Step::Work(work) => {
+                    self.amount(&at.to("work").to("cpu_ms"), scenario, &work.cpu_ms);
+                }
                 Step::Pause(ms) => self.amount(&at.to("pause"), scenario, ms),
                 Step::Until(condition) => self.until(&at.to("until"), scenario, condition),
                 Step::Release(release) => {
