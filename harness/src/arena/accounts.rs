@@ -3,10 +3,12 @@
 use std::fs::File;
 use std::io::read_to_string;
 use std::os::fd::BorrowedFd;
+use std::time::Instant;
 
 use rustix::fs::{Mode, OFlags, openat};
 
 use super::look::{Look, Looker};
+use crate::evidence::Worked;
 
 /// Names kept of processes that outlived the program.
 const MOST_NAMES: usize = 16;
@@ -48,6 +50,21 @@ pub fn names(looker: &mut Looker) -> Vec<String> {
         )
     };
     pids.into_iter().filter_map(name).collect()
+}
+
+/// The account of one thread; none if it is gone. Times count from `begun`.
+pub fn worked(proc: BorrowedFd<'_>, pid: u32, tid: u32, begun: Instant) -> Option<Worked> {
+    let status = read(proc, &format!("{pid}/task/{tid}/status"))?;
+    let times = read(proc, &format!("{pid}/task/{tid}/schedstat"))?;
+    let at_ns = u64::try_from(begun.elapsed().as_nanos()).ok()?;
+    let mut times = times.split_ascii_whitespace().map(str::parse);
+    Some(Worked {
+        tid,
+        at_ns,
+        run_ns: times.next()?.ok()?,
+        wait_ns: times.next()?.ok()?,
+        sleeps: field(&status, "voluntary_ctxt_switches:")?,
+    })
 }
 
 fn field(status: &str, name: &str) -> Option<u64> {

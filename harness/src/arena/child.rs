@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{Mode, OFlags};
 
+use super::children::{self, Children};
 use super::disk::{Disk, Policy, Shelf};
 use super::feed::Feed;
 use super::handle::Job;
@@ -213,6 +214,17 @@ async fn run(job: Job, host: Host, sealed: Sealed, side: Rc<Side>) -> Result<(),
         recorder.record(Event::Target { addr: target });
         Swarm::new(shared, plan.seed, urls)
     });
+    if !plan.commands.is_empty() {
+        let _ = Children::new(&sealed.work, &plan, ledger.clone(), side.clone())
+            .map_err(ArenaError::World)?;
+        let place = sealed.paths.work.join(children::folder(&plan));
+        host.write_input("commands.txt", children::listing(&plan, &place).as_bytes())
+            .map_err(ArenaError::World)?;
+        if let Some(input) = &sealed.paths.input {
+            let path = input.join("commands.txt").display().to_string();
+            values.insert("commands".into(), vec![path]);
+        }
+    }
     let shelf = match &plan.world.disk {
         Some(disk) => {
             values.insert(

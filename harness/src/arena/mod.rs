@@ -35,6 +35,7 @@ pub use status::{Ending, Status};
 
 mod accounts;
 pub mod child;
+mod children;
 mod clients;
 mod disk;
 mod feed;
@@ -46,3 +47,4 @@ mod stage;
 mod streams;
 mod timer;
 mod watchdog;
+mod work;

@@ -279,6 +279,66 @@ codes! {
     /// The signal ended the server in another way.
     SignalWrongEnd "signal.wrong_end" Fail ["signal" "ending"];
 
+    /// So many commands ran at once.
+    ChildrenReached "children.reached" Pass ["limit" "most"];
+    /// The program settled with fewer commands running, though more were left.
+    ChildrenNotReached "children.not_reached" Fail ["limit" "most" "left"];
+    /// More commands ran than allowed.
+    ChildrenExceeded "children.exceeded" Fail ["limit" "most" "target"];
+    /// No more commands ran than allowed.
+    ChildrenKept "children.kept" Pass ["limit" "most"];
+    /// Each command that ended was followed by another.
+    ChildrenRefilled "children.refilled" Pass ["times"];
+    /// Commands ended, and no others were started.
+    ChildrenNotRefilled "children.not_refilled" Fail ["released" "before" "after" "left"];
+    /// The program ended before the question could be put.
+    ChildrenEndedEarly "children.ended_early" Fail ["ending" "requests" "left"];
+    /// No command was ever run.
+    ChildrenNone "children.none" Fail ["ending"];
+    /// Each exit was told rightly.
+    ExitsRight "exits.right" Pass ["total"];
+    /// An exit was told wrongly.
+    ExitWrong "exits.wrong" Fail ["command" "expected" "got"];
+    /// An exit wasn't told.
+    ExitMissing "exits.missing" Fail ["command" "said" "total"];
+    /// Exits were told in their order.
+    ExitsInOrder "exits.in_order" Pass ["commands"];
+    /// Exits were told in another order.
+    ExitsDisordered "exits.disordered" Fail ["first" "second"];
+    /// What commands printed came out.
+    OutputPassed "passing.right" Pass ["lines"];
+    /// Lines of commands were mixed or changed.
+    OutputMixed "passing.mixed" Fail ["command" "line"];
+    /// What a command printed came after the line that tells of its end.
+    OutputAfterEnd "passing.after_end" Fail ["command" "line"];
+    /// What a command printed didn't come out.
+    OutputLost "passing.lost" Fail ["command" "passed" "lines" "ending"];
+    /// Nobody waits to be reaped.
+    Reaped "reaping.done" Pass ["times"];
+    /// Children that have ended were never waited for.
+    Zombies "reaping.zombies" Fail ["zombies" "ended"];
+    /// This host doesn't show the processes of a program.
+    ProcessesUnknown "reaping.unknown" Inconclusive [];
+    /// The signal ended the program and its children.
+    ChildrenEnded "orphans.none" Pass ["children" "ending"];
+    /// Children outlived the program.
+    ChildrenLeft "orphans.left" Fail ["processes" "names"];
+    /// So many computed at the same time.
+    ParallelRight "parallel.right" Pass ["degree" "threads" "ms"];
+    /// Never two at the same time.
+    ParallelNot "parallel.not" Fail ["degree" "threads" "ms"];
+    /// Between one and two: not to be told on this host, now.
+    ParallelDoubtful "parallel.doubtful" Inconclusive ["degree" "threads" "ms"];
+    /// No more at the same time than allowed.
+    ParallelKept "parallel.kept" Pass ["degree" "threads" "ms" "workers"];
+    /// More at the same time than allowed.
+    ParallelTooMany "parallel.too_many" Fail ["degree" "threads" "ms" "workers"];
+    /// The program ended long before such numbers can have been counted down.
+    CountingEnded "counting.ended" Fail ["ending"];
+    /// The numbers, in their order.
+    NumbersRight "numbers.right" Pass ["numbers"];
+    /// Another number in a place.
+    NumbersWrong "numbers.wrong" Fail ["place" "expected" "got"];
     /// The lines that had to come out did.
     FilterRight "filter.right" Pass ["lines"];
     /// A line that had to come out didn't.

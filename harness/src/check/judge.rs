@@ -3,8 +3,8 @@
 use super::code::Code;
 use super::view::View;
 use super::{
-    Verdict, account, cities, coverage, dialogue, ending, failures, files, filter, flight, held,
-    house, idle, memory, output, serving, site, sockets, taken, threads, visited,
+    Verdict, account, children, cities, coverage, dialogue, ending, failures, files, filter, flight, held,
+    house, idle, memory, output, parallel, serving, site, sockets, taken, threads, visited,
 };
 use crate::task::Amount;
 use crate::task::Scenario;
@@ -20,6 +20,15 @@ pub fn judge(rule: &Rule, view: &View) -> Verdict {
     if let Some((n, why)) = view.not_started {
         return Verdict::new(Code::NotStarted).fact("why", why).seen([n]);
     }
+    let verdict = by_rule(rule, view);
+    if children::concerns(view) {
+        children::in_other_words(verdict)
+    } else {
+        verdict
+    }
+}
+
+fn by_rule(rule: &Rule, view: &View) -> Verdict {
     match rule {
         Rule::Reaches(bound) => with(view, &bound.in_flight, |n| flight::reaches(view, n)),
         Rule::NeverExceeds(bound) => {
@@ -61,6 +70,14 @@ pub fn judge(rule: &Rule, view: &View) -> Verdict {
         Rule::KeepsOpen(of) => with(view, &of.ms, |ms| idle::keeps_open(view, &of.group, ms)),
         Rule::Closes(of) => with(view, &of.ms, |ms| idle::closes(view, &of.group, ms)),
         Rule::EndsOnSignal(_) => account::ends_on_signal(view),
+        Rule::PrintsExits(_) => children::prints_exits(view),
+        Rule::ExitsInOrder(_) => children::exits_in_order(view),
+        Rule::PassesOutput(_) => children::passes_output(view),
+        Rule::Reaps(_) => children::reaps(view),
+        Rule::EndsChildren(_) => children::ends_children(view),
+        Rule::WorksAtOnce(of) => with(view, &of.workers, |n| parallel::at_once(view, n)),
+        Rule::WorksNoMore(of) => with(view, &of.workers, |n| parallel::no_more(view, n)),
+        Rule::PrintsNumbers(numbers) => parallel::prints_numbers(view, &numbers.of),
         Rule::Filters(filter) => filter::filters(view, filter),
         Rule::FiltersAtOnce(filter) => filter::filters_at_once(view, filter),
         Rule::FirstLine(line) => filter::first_line(view, &line.text),

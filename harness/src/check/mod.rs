@@ -3,6 +3,7 @@
 mod account;
 mod address;
 mod cities;
+mod children;
 pub mod clients;
 pub mod code;
 mod common;
@@ -21,6 +22,7 @@ mod known;
 mod linear;
 pub mod memory;
 mod output;
+mod parallel;
 mod pipes;
 mod reading;
 mod serving;

@@ -60,7 +60,9 @@ impl<'a> Reading<'a> {
             complete: false,
             hosts: Vec::new(),
             disk: Default::default(),
+            children: Default::default(),
             pipes: Default::default(),
+            work: Default::default(),
             out: Vec::new(),
             err: Vec::new(),
             out_dropped: 0,
@@ -92,6 +94,8 @@ impl<'a> Reading<'a> {
         self.now = record.t;
         self.view.clients.take(record);
         self.view.pipes.take(record);
+        self.view.children.take(record);
+        self.view.work.take(record);
         match &record.event {
             Event::World { hosts } => {
                 self.view.hosts = hosts.iter().map(|h| h.name.as_str()).collect();

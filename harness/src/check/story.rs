@@ -70,6 +70,7 @@ impl Story {
             command: vec!["fetcher".into()],
             world: World::default(),
             items,
+            commands: Vec::new(),
             site: None,
             upstream: None,
             script,

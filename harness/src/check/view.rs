@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::children::ChildrenSeen;
 use super::pipes::Pipes;
 use super::reading::Reading;
 use super::shelf::DiskSeen;
@@ -49,6 +50,10 @@ pub struct View<'a> {
     pub hosts: Vec<&'a str>,
     /// What was seen of the submission's files.
     pub disk: DiskSeen<'a>,
+    /// How it worked.
+    pub work: super::parallel::Work<'a>,
+    /// What was seen of its processes.
+    pub children: ChildrenSeen<'a>,
     /// What went through its standard streams.
     pub pipes: Pipes,
     pub(super) out: Vec<u8>,
@@ -285,7 +290,7 @@ impl<'a> View<'a> {
             usize::MAX
         };
         (0..items.len()).filter(move |&i| {
-            i != last && View::visible(&items[i]) && (!site || items[i].listed > 0)
+            i != last && View::visible(&items[i]) && items[i].listed > 0
         })
     }
 

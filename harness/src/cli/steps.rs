@@ -54,6 +54,7 @@ pub fn waits_for(step: &Step, plan: &Plan) -> String {
         Step::Close(clients) => format!("closes clients ({})", clients.group),
         Step::Reset(clients) => format!("resets clients ({})", clients.group),
         Step::Feed(feed) => format!("feeds {} line(s)", number(&feed.lines)),
+        Step::Work(work) => format!("lets the program compute for {} ms", number(&work.cpu_ms)),
         Step::EndInput => "ends standard input".to_owned(),
         Step::CloseOutput => "reads standard output no more".to_owned(),
     }

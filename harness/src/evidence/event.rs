@@ -169,6 +169,8 @@ pub enum Event {
     },
     /// Kernel accounts of the submission's process tree.
     Usage(Usage),
+    /// A look at the submission's threads while it works.
+    Work { threads: Vec<Worked> },
     /// A give-up limit struck. `settled`: nothing could move any more, or everything had been given.
     GaveUp { settled: bool, why: String },
     /// Processes of the submission that outlived its own end (the harness ended them).
@@ -203,6 +205,20 @@ pub enum Event {
     Fault { message: String },
     /// Always last, when the run came to its end in order.
     End,
+}
+
+/// The kernel's account of one thread.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Worked {
+    pub tid: u32,
+    /// When it was looked at, nanoseconds since the step began.
+    pub at_ns: u64,
+    /// Time on a processor.
+    pub run_ns: u64,
+    /// Time in the queue for one.
+    pub wait_ns: u64,
+    /// Times that it went to sleep by itself.
+    pub sleeps: u64,
 }
 
 /// First event of a run.

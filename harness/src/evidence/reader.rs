@@ -183,6 +183,7 @@ mod tests {
             command: Vec::new(),
             world: Default::default(),
             items: Vec::new(),
+            commands: Vec::new(),
             site: None,
             upstream: None,
             script: Vec::new(),

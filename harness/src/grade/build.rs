@@ -37,6 +37,7 @@ pub(super) fn plan(task: &str, command: &[String]) -> Plan {
         command: command.iter().take(1).cloned().collect(),
         world: World::default(),
         items: Vec::new(),
+        commands: Vec::new(),
         site: None,
         upstream: None,
         script: vec![Step::Exit],

@@ -45,6 +45,11 @@ pub enum PlanError {
         "scenario `{scenario}`: world.origin.size goes up to {size} bytes; use at most {LONGEST_BODY}"
     )]
     Size { scenario: String, size: u64 },
+    #[error("scenario `{scenario}`: world.children: {source}")]
+    Children {
+        scenario: String,
+        source: AmountError,
+    },
     #[error("scenario `{scenario}`: {source}")]
     Site {
         scenario: String,
@@ -71,6 +76,12 @@ pub fn expand(task: &Task, scenario: &Scenario, set: usize, seed: u64) -> Result
     let number = u32::try_from(set).unwrap_or(u32::MAX);
     let seed = derive(seed, &[&scenario.scenario, &number.to_string()]);
     let (mut site, mut upstream) = (None, None);
+    let commands = super::children::commands(&scenario.world.children, params, seed).map_err(
+        |source| PlanError::Children {
+            scenario: scenario.scenario.clone(),
+            source,
+        },
+    )?;
     let items = match &scenario.world.origin {
         Some(origin) => List {
             name: &scenario.scenario,
@@ -100,7 +111,11 @@ pub fn expand(task: &Task, scenario: &Scenario, set: usize, seed: u64) -> Result
                     upstream = Some(cities);
                     items
                 }
-                None => Vec::new(),
+                None => commands
+                    .iter()
+                    .enumerate()
+                    .map(|(index, command)| command.item(index))
+                    .collect(),
             },
         },
     };
@@ -114,6 +129,7 @@ pub fn expand(task: &Task, scenario: &Scenario, set: usize, seed: u64) -> Result
         command: task.run.clone(),
         world: scenario.world.clone(),
         items,
+        commands,
         site,
         upstream,
         script: scenario.script.clone(),

@@ -2,6 +2,7 @@
 //! arena needs and that a check may refer to. Holds no path of the host.
 
 pub mod body;
+pub mod children;
 pub mod expand;
 pub mod lines;
 pub mod paths;
@@ -38,6 +39,9 @@ pub struct Plan {
     /// The entries of the origin's list, in the order of the list.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub items: Vec<Item>,
+    /// What the submission is to run; entries of the same number stand for those that wait.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub commands: Vec<children::Command>,
     /// The graph of the world's site; its pages are the items.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub site: Option<site::SitePlan>,

@@ -110,6 +110,23 @@ pub enum Rule {
     PrintsCities(Cities),
     /// A weather service: the cities stand in the output in the order of the arguments.
     KeepsOrder(Empty),
+    /// Commands: standard output has `INDEX EXIT` for each of them, with the right code.
+    PrintsExits(Empty),
+    /// Commands: those lines come in the order in which commands end.
+    ExitsInOrder(Empty),
+    /// Commands: what they print comes out in whole lines, before the line that tells of their end.
+    PassesOutput(Empty),
+    /// Commands: at each `measure` that follows a `settle`, nobody who has ended waits to be reaped.
+    Reaps(Empty),
+    /// Commands: the script's signal ends the submission, with a status other than 0, and all that run.
+    EndsChildren(Empty),
+    /// During the script's `work` at least two threads or processes compute at the same time (where so many are
+    /// allowed).
+    WorksAtOnce(Workers),
+    /// During the script's `work` no more than so many compute at the same time.
+    WorksNoMore(Workers),
+    /// Standard output has the whole numbers of a parameter, a line each, in its order.
+    PrintsNumbers(Numbers),
     /// All of these hold: one check with several sides. The worst of them is shown.
     All(Vec<Rule>),
 }
@@ -130,6 +147,19 @@ pub struct Cities {
     /// The line must be the contract's own; else it is enough that one names the city and its weather, or
     /// none for a city without.
     pub exact: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Workers {
+    pub workers: Amount,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Numbers {
+    /// Name of the parameter.
+    pub of: String,
 }
 
 /// No members.

@@ -54,6 +54,8 @@ pub enum Step {
     Close(Group),
     /// Reset every client's connection.
     Reset(Group),
+    /// Let the submission work until it has used so much processor time, and look at its threads meanwhile.
+    Work(Work),
     /// Put lines into standard input.
     Feed(Feed),
     /// End standard input.
@@ -86,6 +88,14 @@ pub struct Condition {
     pub replied: Option<Members>,
     /// So many clients whose connection has ended.
     pub ended: Option<Members>,
+}
+
+/// Processor time of the whole tree.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Work {
+    /// Milliseconds.
+    pub cpu_ms: Amount,
 }
 
 /// Which answers to let go.

@@ -23,6 +23,9 @@ pub struct World {
     pub disk: Option<super::disk::Disk>,
     /// Standard input that the script feeds.
     pub input: Option<super::stream::Input>,
+    /// Commands that the submission is to run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub children: Vec<super::children::Commands>,
 }
 
 impl World {
@@ -35,6 +38,12 @@ impl World {
         }
     }
 
+    /// Whether the world hears of commands that run.
+    pub fn has_reports(&self) -> bool {
+        use super::children::Waits;
+        self.children.iter().any(|some| some.waits != Waits::No)
+    }
+
     /// Whether the world has HTTP servers.
     pub fn has_pages(&self) -> bool {
         self.hosts() > 0
@@ -45,6 +54,7 @@ impl World {
         match (&self.origin, &self.site) {
             (Some(origin), _) => origin.gate,
             (None, Some(site)) => site.gate,
+            (None, None) if self.has_reports() => Some(Point::Head),
             (None, None) => self.upstream.as_ref().and_then(|upstream| upstream.gate),
         }
     }

@@ -144,6 +144,8 @@ fn amounts(rule: &Rule) -> Vec<(Vec<&'static str>, &Amount)> {
         }
         Rule::Refills(refills) => vec![(vec!["refills", "in_flight"], &refills.in_flight)],
         Rule::BoundedMemory(memory) => vec![(vec!["bounded_memory", "mib"], &memory.mib)],
+        Rule::WorksAtOnce(of) => vec![(vec!["works_at_once", "workers"], &of.workers)],
+        Rule::WorksNoMore(of) => vec![(vec!["works_no_more", "workers"], &of.workers)],
         Rule::SteadyMemory(grown) => vec![(vec!["steady_memory", "mib"], &grown.mib)],
         Rule::KeepsOpen(idle) => vec![(vec!["keeps_open", "ms"], &idle.ms)],
         Rule::Closes(idle) => vec![(vec!["closes", "ms"], &idle.ms)],
@@ -170,6 +172,12 @@ fn amounts(rule: &Rule) -> Vec<(Vec<&'static str>, &Amount)> {
         | Rule::Rests(_)
         | Rule::FreesDescriptors(_)
         | Rule::EndsOnSignal(_)
+        | Rule::PrintsNumbers(_)
+        | Rule::PrintsExits(_)
+        | Rule::ExitsInOrder(_)
+        | Rule::PassesOutput(_)
+        | Rule::Reaps(_)
+        | Rule::EndsChildren(_)
         | Rule::Filters(_)
         | Rule::FiltersAtOnce(_)
         | Rule::FirstLine(_)

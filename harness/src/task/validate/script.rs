@@ -34,6 +34,9 @@ impl Flaws {
             }
             match step {
                 Step::Settle => {}
+                Step::Work(work) => {
+                    self.amount(&at.to("work").to("cpu_ms"), scenario, &work.cpu_ms);
+                }
                 Step::Pause(ms) => self.amount(&at.to("pause"), scenario, ms),
                 Step::Until(condition) => self.until(&at.to("until"), scenario, condition),
                 Step::Release(release) => {
@@ -78,7 +81,8 @@ impl Flaws {
                 }
                 Step::LetGo(let_go) => self.let_go(&at.to("let_go"), scenario, let_go),
                 Step::Signal(name) => {
-                    killed |= name == "KILL";
+                    // Whoever ends by it needs no answers any more.
+                    killed |= matches!(name.as_str(), "KILL" | "TERM" | "INT");
                     self.signal(&at.to("signal"), name);
                 }
                 Step::Measure(label) => {
@@ -145,7 +149,7 @@ impl Flaws {
             let Some(amount) = amount else { continue };
             let at = at.to(key);
             self.amount(&at, scenario, amount);
-            if !scenario.world.has_pages() && key != "lines" {
+            if !scenario.world.has_pages() && !scenario.world.has_reports() && key != "lines" {
                 self.help(
                     &at,
                     "this world has no origin: it never sees a request",

@@ -88,6 +88,7 @@ fn plan(items: Vec<Item>, gate: Option<Point>) -> Plan {
             ..World::default()
         },
         items,
+        commands: Vec::new(),
         site: None,
         upstream: None,
         script: Vec::new(),
