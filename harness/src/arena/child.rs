@@ -22,6 +22,7 @@ use crate::evidence::writer::Recorder;
 use crate::evidence::{Event, FORMAT, Header, Stream, Tier};
 use crate::plan::Plan;
 use crate::submission::{argv, parameter};
+use crate::world::callers::Callers;
 use crate::world::diag::Diag;
 use crate::world::ledger::Ledger;
 use crate::world::origin::{Origin, OriginError, Serving};
@@ -208,6 +209,11 @@ async fn run(job: Job, host: Host, sealed: Sealed, side: Rc<Side>) -> Result<(),
         recorder.record(Event::Target { addr: target });
         Swarm::new(shared, plan.seed)
     });
+    let callers = plan.world.swarm.as_ref().map(|swarm| {
+        let port = job.port.unwrap_or(swarm.port);
+        let target = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        Callers::new(recorder.clone(), side.clone(), target)
+    });
     let shelf = match &plan.world.disk {
         Some(disk) => {
             values.insert(
@@ -234,6 +240,7 @@ async fn run(job: Job, host: Host, sealed: Sealed, side: Rc<Side>) -> Result<(),
                 ledger,
                 serving,
                 swarm,
+                callers,
                 disk,
                 shelf,
                 side,
@@ -320,6 +327,7 @@ struct World {
     ledger: Rc<Ledger>,
     serving: Option<Serving>,
     swarm: Option<Swarm>,
+    callers: Option<Callers>,
     disk: Option<Rc<Disk>>,
     shelf: Option<Shelf>,
     side: Rc<Side>,
@@ -333,6 +341,7 @@ async fn perform(
         ledger,
         serving,
         swarm,
+        callers,
         disk,
         shelf,
         side,
@@ -359,6 +368,7 @@ async fn perform(
         ledger,
         serving,
         swarm,
+        callers,
         disk,
         shelf,
         side,

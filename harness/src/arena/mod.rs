@@ -33,6 +33,7 @@ pub use spawn::{Gate, Launch, Program, SpawnError, spawn};
 pub use status::{Ending, Status};
 
 mod accounts;
+mod callers;
 pub mod child;
 mod clients;
 mod disk;

@@ -63,7 +63,10 @@ impl Stage {
             }
             Step::Until(condition) => {
                 let goal = self.goal(condition)?;
-                if condition.echoed.is_some() || condition.ended.is_some() {
+                if condition.echoed.is_some()
+                    || condition.ended.is_some()
+                    || condition.replied.is_some()
+                {
                     self.hear_out(SERVER_TIMER, || self.holds_for(&goal)).await
                 } else {
                     self.observe(self.patience(UNTIL_TIMER), || self.holds_for(&goal))
@@ -168,6 +171,7 @@ impl Stage {
             answered: value(&condition.answered)?,
             held: value(&condition.held)?,
             lines: value(&condition.lines)?,
+            replied: self.members(condition.replied.as_ref())?,
             echoed: self.members(condition.echoed.as_ref())?,
             ended: self.members(condition.ended.as_ref())?,
         })
@@ -183,6 +187,7 @@ impl Stage {
             && least(goal.answered, counts.answered)
             && least(goal.held, self.held())
             && least(goal.lines, self.lines())
+            && goal.replied.as_ref().is_none_or(|m| self.have_replies(m))
             && goal
                 .echoed
                 .as_ref()
@@ -250,6 +255,7 @@ struct Goal {
     answered: Option<u64>,
     held: Option<u64>,
     lines: Option<u64>,
+    replied: Option<(String, Option<u64>)>,
     echoed: Option<(String, Option<u64>)>,
     ended: Option<(String, Option<u64>)>,
 }

@@ -2,6 +2,7 @@
 
 mod account;
 mod address;
+mod calls;
 mod cities;
 pub mod clients;
 pub mod code;

@@ -45,6 +45,7 @@ impl<'a> Reading<'a> {
             header,
             flights: Vec::new(),
             clients: Clients::new(&header.plan.script),
+            calls: Default::default(),
             moments: Vec::new(),
             released: Vec::new(),
             most: 0,
@@ -89,6 +90,7 @@ impl<'a> Reading<'a> {
         let n = record.n;
         self.now = record.t;
         self.view.clients.take(record);
+        self.view.calls.take(record);
         match &record.event {
             Event::World { hosts } => {
                 self.view.hosts = hosts.iter().map(|h| h.name.as_str()).collect();

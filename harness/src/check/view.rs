@@ -20,6 +20,8 @@ pub struct View<'a> {
     pub flights: Vec<Flight<'a>>,
     /// What became of the swarm's clients.
     pub clients: super::clients::Clients<'a>,
+    /// Questions that the world asked the submission.
+    pub calls: super::calls::Calls<'a>,
     /// The ends of the script's steps, in order.
     pub moments: Vec<Moment<'a>>,
     /// Event numbers at which a gate let an answer go on.

@@ -1,6 +1,7 @@
 //! Task packs: the language, as values, and reading it.
 
 pub mod amount;
+pub mod calls;
 pub mod disk;
 pub mod library;
 pub mod load;

@@ -170,6 +170,9 @@ fn amounts(rule: &Rule) -> Vec<(Vec<&'static str>, &Amount)> {
         | Rule::EndsOnSignal(_)
         | Rule::PrintsCities(_)
         | Rule::KeepsOrder(_)
+        | Rule::Replies(_)
+        | Rule::JsonReplies(_)
+        | Rule::AsksEach(_)
         | Rule::TakesWhole(_)
         | Rule::OneThread(_)
         | Rule::All(_) => Vec::new(),

@@ -27,6 +27,19 @@ impl Flaws {
                 self.amount(&at.to("visit").to("count"), scenario, &visit.count);
                 self.amount(&at.to("visit").to("size"), scenario, &visit.size);
             }
+            Step::Call(call) => {
+                if let Some(count) = &call.count {
+                    self.amount(&at.to("call").to("count"), scenario, count);
+                }
+                if call.target.contains("{city}") && scenario.world.upstream.is_none() {
+                    let mend = "add `world: { upstream: … }`, or a `target` without `{city}`";
+                    self.help(
+                        &at.to("call"),
+                        "this world has no cities to ask about",
+                        mend,
+                    );
+                }
+            }
             Step::Talk(talk) => {
                 let at = at.to("talk");
                 self.amount(&at.to("times"), scenario, &talk.times);
@@ -181,6 +194,7 @@ fn brings(step: &Step) -> Option<&str> {
     match step {
         Step::Connect(connect) => Some(&connect.group),
         Step::Visit(visit) => Some(&visit.group),
+        Step::Call(call) => Some(&call.group),
         _ => None,
     }
 }
@@ -189,6 +203,7 @@ fn acts_on(step: &Step) -> Option<&str> {
     match step {
         Step::Send(send) => Some(&send.group),
         Step::Talk(talk) => Some(&talk.group),
+        Step::HangUp(g) => Some(&g.group),
         Step::Read(g) | Step::Deaf(g) | Step::Finish(g) | Step::Close(g) | Step::Reset(g) => {
             Some(&g.group)
         }

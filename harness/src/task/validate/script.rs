@@ -71,6 +71,8 @@ impl Flaws {
                 | Step::Deaf(_)
                 | Step::Finish(_)
                 | Step::Close(_)
+                | Step::Call(_)
+                | Step::HangUp(_)
                 | Step::Reset(_) => self.client_step(&at, scenario, i),
                 Step::LetGo(let_go) => self.let_go(&at.to("let_go"), scenario, let_go),
                 Step::Signal(name) => {
@@ -108,10 +110,11 @@ impl Flaws {
             answered,
             held,
             lines,
+            replied,
             echoed,
             ended,
         } = condition;
-        for (key, members) in [("echoed", echoed), ("ended", ended)] {
+        for (key, members) in [("replied", replied), ("echoed", echoed), ("ended", ended)] {
             if let Some(members) = members {
                 self.members(&at.to(key), scenario, members);
             }
@@ -127,7 +130,7 @@ impl Flaws {
         if let Some(held) = held {
             self.held(&at.to("held"), scenario, held);
         }
-        let no_clients = echoed.is_none() && ended.is_none();
+        let no_clients = echoed.is_none() && ended.is_none() && replied.is_none();
         if all.iter().all(|(_, amount, _)| amount.is_none()) && held.is_none() && no_clients {
             let known = all.map(|(key, ..)| key).join(", ");
             self.help(
