@@ -1,6 +1,6 @@
 //! Steps of a script that ask the submission by HTTP.
 
-use super::clients::is_shortage;
+use super::clients::{SERVER_TIMER, is_shortage};
 use super::script::ScriptError;
 use super::stage::Stage;
 use crate::evidence::StepOutcome;
@@ -16,7 +16,7 @@ impl Stage {
         self.callers.as_ref().ok_or(ScriptError::NoSwarm)
     }
 
-    pub(super) fn call(&self, call: &Call) -> Result<StepOutcome, ScriptError> {
+    pub(super) async fn call(&self, call: &Call) -> Result<StepOutcome, ScriptError> {
         let callers = self.callers()?;
         let about = call.target.contains(CITY);
         let asked = self.plan.upstream.as_ref().map_or(&[][..], |u| &u.asked);
@@ -37,7 +37,15 @@ impl Stage {
                 },
             };
             match callers.call(&call.group, about) {
-                Ok(()) => {}
+                Ok(()) if !call.in_turn => {}
+                Ok(()) => {
+                    let all = (call.group.clone(), None);
+                    let replied = || self.have_replies(&all);
+                    match self.hear_out(SERVER_TIMER, replied).await {
+                        StepOutcome::Reached => {}
+                        other => return Ok(other),
+                    }
+                }
                 Err(error) if is_shortage(&error) => {
                     return Ok(self.give_up(format!("this host gives no more sockets: {error}")));
                 }

@@ -27,7 +27,7 @@ impl Stage {
             Step::Send(send) => return self.send(send).await,
             Step::Visit(visit) => return self.visit(visit).await,
             Step::Talk(talk) => return self.talk(talk).await,
-            Step::Call(call) => return self.call(call),
+            Step::Call(call) => return self.call(call).await,
             Step::HangUp(g) => self.callers()?.hang_up(&g.group),
             Step::Read(g) => self.swarm()?.read(&g.group, true),
             Step::Deaf(g) => self.swarm()?.read(&g.group, false),

@@ -85,8 +85,10 @@ pub fn replies(view: &View, group: &str) -> Verdict {
                     .seen([call.begun, n]),
             );
         }
-        let due = due?;
         let said: Value = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
+        let Some(due) = due else {
+            return (!said.is_object()).then(|| no_json(call, n, answer));
+        };
         let right = ["city", "weather"]
             .iter()
             .all(|key| said.get(key) == due.get(key));
@@ -105,8 +107,7 @@ pub fn json(view: &View, group: &str) -> Verdict {
     judged(view, group, Code::CallsJson, |call, n, answer| {
         let said: Result<Value, _> = serde_json::from_slice(&answer.body);
         if !said.is_ok_and(|said| said.is_object()) {
-            let verdict = Verdict::new(Code::CallNoJson).fact("target", call.target);
-            return Some(verdict.fact("got", shown(&answer.body)).seen([n]));
+            return Some(no_json(call, n, answer));
         }
         let kind = answer.header("content-type").unwrap_or("");
         let media = kind.split(';').next().unwrap_or("").trim();
@@ -247,6 +248,13 @@ fn gave_up(view: &View, call: &Call) -> bool {
             .iter()
             .any(|f| f.end.is_none_or(|e| e.how == How::Abandoned))
     })
+}
+
+fn no_json(call: &Call, n: u64, answer: &Answer) -> Verdict {
+    Verdict::new(Code::CallNoJson)
+        .fact("target", call.target)
+        .fact("got", shown(&answer.body))
+        .seen([n])
 }
 
 fn chunked(answer: &Answer) -> bool {

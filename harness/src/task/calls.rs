@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::amount::Amount;
 
-/// Requests to the submission's port, all at once, each on a connection of its own. They come in named groups.
+/// Requests to the submission's port, each on a connection of its own. They come in named groups.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Call {
@@ -13,6 +13,9 @@ pub struct Call {
     /// How many; if left out, as many as `{cities}` has, or one with a `target` without a city.
     #[serde(default)]
     pub count: Option<Amount>,
+    /// Each waits until the one before has been replied to; the step ends with the last reply.
+    #[serde(default)]
+    pub in_turn: bool,
     /// Path and query. `{city}` stands for a city's name, escaped: the calls of a run go through the world's
     /// cities in their order, and from the first again.
     #[serde(default = "weather")]
