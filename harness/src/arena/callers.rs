@@ -40,8 +40,8 @@ impl Stage {
                 Ok(()) if !call.in_turn => {}
                 Ok(()) => {
                     let all = (call.group.clone(), None);
-                    let replied = || self.have_replies(&all);
-                    match self.hear_out(SERVER_TIMER, replied).await {
+                    let returned = || self.have_returned(&all);
+                    match self.hear_out(SERVER_TIMER, returned).await {
                         StepOutcome::Reached => {}
                         other => return Ok(other),
                     }
@@ -63,10 +63,10 @@ impl Stage {
         Some((city, upstream.cities.get(city as usize)?.name.clone()))
     }
 
-    /// Whether enough calls of a group were replied to.
-    pub(super) fn have_replies(&self, (group, least): &(String, Option<u64>)) -> bool {
+    /// Whether enough calls of a group were returned to.
+    pub(super) fn have_returned(&self, (group, least): &(String, Option<u64>)) -> bool {
         self.callers
             .as_ref()
-            .is_some_and(|c| c.replied(group) >= least.unwrap_or_else(|| c.size(group)))
+            .is_some_and(|c| c.returned(group) >= least.unwrap_or_else(|| c.size(group)))
     }
 }

@@ -159,7 +159,7 @@ fn judged(
     well: Code,
     wrong: impl Fn(&Call, u64, &Answer) -> Option<Verdict>,
 ) -> Verdict {
-    let waits = |step: &Step| matches!(step, Step::Until(c) if c.replied.as_ref().is_some_and(|m| m.group == group));
+    let waits = |step: &Step| matches!(step, Step::Until(c) if c.returned.as_ref().is_some_and(|m| m.group == group));
     let calls: Vec<&Call> = view.calls.of(group).collect();
     if calls.is_empty() {
         return nobody_served(view);

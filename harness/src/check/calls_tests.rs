@@ -16,7 +16,7 @@ fn story() -> Story {
         says,
         weather: weather.map(str::to_owned),
     };
-    let steps = "[listen, {call: {group: a}}, {until: {replied: {group: a}}}]";
+    let steps = "[listen, {call: {group: a}}, {until: {returned: {group: a}}}]";
     let story = Story::new(3, pages(3), script(steps)).header(|h| {
         h.plan.kind = Kind::Server;
         h.plan.upstream = Some(UpstreamPlan {

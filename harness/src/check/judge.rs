@@ -60,7 +60,7 @@ pub fn judge(rule: &Rule, view: &View) -> Verdict {
         Rule::Closes(of) => with(view, &of.ms, |ms| idle::closes(view, &of.group, ms)),
         Rule::EndsOnSignal(_) => account::ends_on_signal(view),
         Rule::PrintsCities(of) => cities::prints(view, &of.says, of.exact),
-        Rule::Replies(of) => calls::replies(view, &of.group),
+        Rule::CallReplies(of) => calls::replies(view, &of.group),
         Rule::JsonReplies(of) => calls::json(view, &of.group),
         Rule::AsksEach(_) => calls::asks_each(view),
         Rule::TakesWhole(_) => taken::whole(view),

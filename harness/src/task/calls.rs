@@ -13,7 +13,7 @@ pub struct Call {
     /// How many; if left out, as many as `{cities}` has, or one with a `target` without a city.
     #[serde(default)]
     pub count: Option<Amount>,
-    /// Each waits until the one before has been replied to; the step ends with the last reply.
+    /// Each waits until the one before has been returned to; the step ends with the last reply.
     #[serde(default)]
     pub in_turn: bool,
     /// Path and query. `{city}` stands for a city's name, escaped: the calls of a run go through the world's

@@ -85,8 +85,8 @@ pub enum Rule {
     /// A site: standard output has `URL STATUS` or `URL ERROR reason` for each page that was visited.
     PrintsVisits(Empty),
     /// Calls of the group got the answer that is due: of a city its weather as JSON, `no data` or 502; without
-    /// a city 400. At each `until: { replied: … }` of the script that names the group.
-    Replies(Group),
+    /// a city 400. At each `until: { returned: … }` of the script that names the group.
+    CallReplies(Group),
     /// What the calls of the group got is a JSON object, and says so by its `Content-Type`.
     JsonReplies(Group),
     /// Each call about a city made the submission ask its upstream.

@@ -78,8 +78,8 @@ pub struct Condition {
     pub lines: Option<Amount>,
     /// So many clients to whom everything that they said has come back.
     pub echoed: Option<Members>,
-    /// So many calls that were replied to.
-    pub replied: Option<Members>,
+    /// So many calls that were returned to.
+    pub returned: Option<Members>,
     /// So many clients whose connection has ended.
     pub ended: Option<Members>,
 }

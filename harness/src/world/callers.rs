@@ -45,7 +45,7 @@ struct Call {
     id: u32,
     local: Cell<Option<SocketAddrV4>>,
     over: Cell<bool>,
-    replied: Cell<bool>,
+    returned: Cell<bool>,
     stop: Notify,
 }
 
@@ -80,7 +80,7 @@ impl Callers {
             id: u32::try_from(calls.len()).unwrap_or(u32::MAX),
             local: Cell::new(None),
             over: Cell::new(false),
-            replied: Cell::new(false),
+            returned: Cell::new(false),
             stop: Notify::new(),
         });
         self.recorder.record(Event::Call {
@@ -134,9 +134,9 @@ impl Callers {
         self.of(group).count() as u64
     }
 
-    /// Calls of a group that have been replied to, one way or another.
-    pub fn replied(&self, group: &str) -> u64 {
-        self.of(group).filter(|call| call.replied.get()).count() as u64
+    /// Calls of a group that have been returned to, one way or another.
+    pub fn returned(&self, group: &str) -> u64 {
+        self.of(group).filter(|call| call.returned.get()).count() as u64
     }
 
     /// Whether bytes of an answer must move by themselves. Where the host doesn't tell: no.
@@ -268,7 +268,7 @@ impl Line {
         if self.call.over.replace(true) {
             return;
         }
-        self.call.replied.set(how != CallEnding::World);
+        self.call.returned.set(how != CallEnding::World);
         self.side.bump();
         self.recorder.record(Event::Reply {
             call: self.call.id,

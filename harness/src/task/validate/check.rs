@@ -170,7 +170,7 @@ fn amounts(rule: &Rule) -> Vec<(Vec<&'static str>, &Amount)> {
         | Rule::EndsOnSignal(_)
         | Rule::PrintsCities(_)
         | Rule::KeepsOrder(_)
-        | Rule::Replies(_)
+        | Rule::CallReplies(_)
         | Rule::JsonReplies(_)
         | Rule::AsksEach(_)
         | Rule::TakesWhole(_)

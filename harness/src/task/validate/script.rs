@@ -110,11 +110,11 @@ impl Flaws {
             answered,
             held,
             lines,
-            replied,
+            returned,
             echoed,
             ended,
         } = condition;
-        for (key, members) in [("replied", replied), ("echoed", echoed), ("ended", ended)] {
+        for (key, members) in [("returned", returned), ("echoed", echoed), ("ended", ended)] {
             if let Some(members) = members {
                 self.members(&at.to(key), scenario, members);
             }
@@ -130,7 +130,7 @@ impl Flaws {
         if let Some(held) = held {
             self.held(&at.to("held"), scenario, held);
         }
-        let no_clients = echoed.is_none() && ended.is_none() && replied.is_none();
+        let no_clients = echoed.is_none() && ended.is_none() && returned.is_none();
         if all.iter().all(|(_, amount, _)| amount.is_none()) && held.is_none() && no_clients {
             let known = all.map(|(key, ..)| key).join(", ");
             self.help(
