@@ -24,6 +24,7 @@ use crate::evidence::writer::Recorder;
 use crate::evidence::{Event, FORMAT, Header, Stream, Tier};
 use crate::plan::Plan;
 use crate::submission::{argv, parameter};
+use crate::world::callers::Callers;
 use crate::world::diag::Diag;
 use crate::world::ledger::Ledger;
 use crate::world::origin::{Origin, OriginError, Serving};
@@ -225,6 +226,11 @@ async fn run(job: Job, host: Host, sealed: Sealed, side: Rc<Side>) -> Result<(),
             values.insert("commands".into(), vec![path]);
         }
     }
+    let callers = plan.world.swarm.as_ref().map(|swarm| {
+        let port = job.port.unwrap_or(swarm.port);
+        let target = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        Callers::new(recorder.clone(), side.clone(), target)
+    });
     let shelf = match &plan.world.disk {
         Some(disk) => {
             values.insert(
@@ -251,6 +257,7 @@ async fn run(job: Job, host: Host, sealed: Sealed, side: Rc<Side>) -> Result<(),
                 ledger,
                 serving,
                 swarm,
+                callers,
                 disk,
                 shelf,
                 side,
@@ -337,6 +344,7 @@ struct World {
     ledger: Rc<Ledger>,
     serving: Option<Serving>,
     swarm: Option<Swarm>,
+    callers: Option<Callers>,
     disk: Option<Rc<Disk>>,
     shelf: Option<Shelf>,
     side: Rc<Side>,
@@ -350,6 +358,7 @@ async fn perform(
         ledger,
         serving,
         swarm,
+        callers,
         disk,
         shelf,
         side,
@@ -386,6 +395,7 @@ async fn perform(
         ledger,
         serving,
         swarm,
+        callers,
         disk,
         shelf,
         side,

@@ -28,6 +28,8 @@ impl Stage {
             Step::Visit(visit) => return self.visit(visit).await,
             Step::Ask(ask) => self.ask(ask)?,
             Step::Talk(talk) => return self.talk(talk).await,
+            Step::Call(call) => return self.call(call).await,
+            Step::HangUp(g) => self.callers()?.hang_up(&g.group),
             Step::Read(g) => self.swarm()?.read(&g.group, true),
             Step::Deaf(g) => self.swarm()?.read(&g.group, false),
             Step::Finish(g) => self.swarm()?.finish(&g.group),
@@ -234,7 +236,7 @@ impl Stage {
         outcome
     }
 
-    fn give_up(&self, why: String) -> StepOutcome {
+    pub(super) fn give_up(&self, why: String) -> StepOutcome {
         self.recorder.record(Event::GaveUp {
             settled: false,
             why,
@@ -279,7 +281,7 @@ fn too_many(connections: u64) -> Option<String> {
 }
 
 /// Whether the host has run out of something that connections need.
-fn is_shortage(error: &io::Error) -> bool {
+pub(super) fn is_shortage(error: &io::Error) -> bool {
     let shortages = [
         libc::EMFILE,
         libc::ENFILE,

@@ -95,7 +95,7 @@ impl Feed {
     }
 
     fn say(&self, bytes: &[u8], end: bool) {
-        let data: Bytes = super::streams::encode(bytes);
+        let data: Bytes = Bytes::of(bytes);
         self.recorder.record(Event::Input { data, end });
         self.side.bump();
     }

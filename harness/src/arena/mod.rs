@@ -34,6 +34,7 @@ pub use spawn::{Gate, Launch, Program, SpawnError, spawn};
 pub use status::{Ending, Status};
 
 mod accounts;
+mod callers;
 pub mod child;
 mod children;
 mod clients;

@@ -72,6 +72,7 @@ impl Stage {
                 if condition.echoed.is_some()
                     || condition.replied.is_some()
                     || condition.ended.is_some()
+                    || condition.returned.is_some()
                 {
                     self.hear_out(SERVER_TIMER, || self.holds_for(&goal)).await
                 } else {
@@ -191,6 +192,7 @@ impl Stage {
             answered: value(&condition.answered)?,
             held: value(&condition.held)?,
             lines: value(&condition.lines)?,
+            returned: self.members(condition.returned.as_ref())?,
             echoed: self.members(condition.echoed.as_ref())?,
             replied: self.members(condition.replied.as_ref())?,
             ended: self.members(condition.ended.as_ref())?,
@@ -207,6 +209,7 @@ impl Stage {
             && least(goal.answered, counts.answered)
             && least(goal.held, self.held())
             && least(goal.lines, self.lines())
+            && goal.returned.as_ref().is_none_or(|m| self.have_returned(m))
             && goal
                 .echoed
                 .as_ref()
@@ -278,6 +281,7 @@ struct Goal {
     answered: Option<u64>,
     held: Option<u64>,
     lines: Option<u64>,
+    returned: Option<(String, Option<u64>)>,
     echoed: Option<(String, Option<u64>)>,
     replied: Option<(String, Option<u64>)>,
     ended: Option<(String, Option<u64>)>,

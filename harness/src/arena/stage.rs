@@ -12,6 +12,7 @@ use super::{Program, accounts};
 use crate::evidence::writer::Recorder;
 use crate::evidence::{Event, StepOutcome, Usage};
 use crate::plan::Plan;
+use crate::world::callers::Callers;
 use crate::world::ledger::Ledger;
 use crate::world::origin::Serving;
 use crate::world::side::Side;
@@ -27,6 +28,8 @@ pub struct Stage {
     pub side: Rc<Side>,
     /// Absent in a world without clients.
     pub swarm: Option<Swarm>,
+    /// Absent in a world without clients.
+    pub callers: Option<Callers>,
     /// The gate before the submission's files. Absent where nothing of them is held or watched.
     pub disk: Option<Rc<Disk>>,
     /// Absent in a world without an output folder.
@@ -89,6 +92,7 @@ impl Scene for Stage {
 
     fn owed(&self) -> bool {
         self.swarm.as_ref().is_some_and(Swarm::owed)
+            || self.callers.as_ref().is_some_and(Callers::owed)
     }
 
     fn exited(&self) -> bool {
@@ -159,6 +163,9 @@ impl Stage {
         }
         if let Some(swarm) = &self.swarm {
             swarm.leave();
+        }
+        if let Some(callers) = &self.callers {
+            callers.leave();
         }
         self.side.drain().await;
         self.out.drain();

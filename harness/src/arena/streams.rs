@@ -7,8 +7,6 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use crate::world::ready::register;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -155,7 +153,7 @@ impl Output {
         if !bytes.is_empty() {
             self.recorder.record(Event::Output {
                 stream: self.stream,
-                data: encode(bytes),
+                data: Bytes::of(bytes),
             });
         }
     }
@@ -173,14 +171,6 @@ impl Output {
         self.recorder.record(Event::OutputEnd {
             stream: self.stream,
         });
-    }
-}
-
-/// Text where it is UTF-8, else base64.
-pub fn encode(bytes: &[u8]) -> Bytes {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Bytes::Text(text.to_owned()),
-        Err(_) => Bytes::Base64(STANDARD.encode(bytes)),
     }
 }
 
@@ -206,7 +196,7 @@ mod tests {
 
     #[test]
     fn bytes_are_kept_without_loss() {
-        assert_eq!(encode(b"h\xc3\xa9"), Bytes::Text("hé".into()));
-        assert_eq!(encode(b"\xff\x00"), Bytes::Base64("/wA=".into()));
+        assert_eq!(Bytes::of(b"h\xc3\xa9"), Bytes::Text("hé".into()));
+        assert_eq!(Bytes::of(b"\xff\x00"), Bytes::Base64("/wA=".into()));
     }
 }

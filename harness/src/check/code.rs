@@ -84,6 +84,27 @@ codes! {
     /// No page leads there, read rightly or wrongly.
     Unlinked "site.unlinked" Fail ["target"];
 
+    /// Each call got what is due.
+    CallsAnswered "calls.answered" Pass ["calls"];
+    /// A call got another status.
+    CallStatus "calls.status" Fail ["target" "status" "expected"];
+    /// A call got something else than what the upstream said.
+    CallWrong "calls.wrong" Fail ["target" "got" "expected"];
+    /// A call got no whole answer.
+    CallBroken "calls.broken" Fail ["target" "how"];
+    /// A call was never answered.
+    CallUnanswered "calls.unanswered" Fail ["target" "unanswered" "calls"];
+    /// All that was said was JSON.
+    CallsJson "calls.json" Pass ["calls"];
+    /// A body isn't a JSON object.
+    CallNoJson "calls.no_json" Fail ["target" "got"];
+    /// A body isn't said to be JSON.
+    CallContentType "calls.content_type" Fail ["target" "got"];
+    /// Each call was passed on.
+    CallsPassedOn "calls.passed_on" Pass ["calls"];
+    /// A call was answered without asking.
+    CallNotPassedOn "calls.not_passed_on" Fail ["target" "calls" "asked"];
+
     /// Each answer was taken to its end.
     AnswersTaken "answers.taken" Pass ["answers"];
     /// The program hung up in mid-answer.

@@ -3,7 +3,7 @@
 use super::code::Code;
 use super::view::View;
 use super::{
-    Verdict, account, children, cities, coverage, dialogue, ending, failures, files, filter, flight, held,
+    Verdict, account, calls, children, cities, coverage, dialogue, ending, failures, files, filter, flight, held,
     house, idle, memory, output, parallel, serving, site, sockets, taken, threads, visited,
 };
 use crate::task::Amount;
@@ -84,6 +84,9 @@ fn by_rule(rule: &Rule, view: &View) -> Verdict {
         Rule::LastLine(line) => filter::last_line(view, &line.text),
         Rule::EndsQuietly(_) => filter::ends_quietly(view),
         Rule::PrintsCities(of) => cities::prints(view, &of.says, of.exact),
+        Rule::CallReplies(of) => calls::replies(view, &of.group),
+        Rule::JsonReplies(of) => calls::json(view, &of.group),
+        Rule::AsksEach(_) => calls::asks_each(view),
         Rule::TakesWhole(_) => taken::whole(view),
         Rule::OneThread(_) => threads::one(view),
         Rule::KeepsOrder(_) => cities::keeps_order(view),

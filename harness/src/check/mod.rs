@@ -2,6 +2,7 @@
 
 mod account;
 mod address;
+mod calls;
 mod cities;
 mod children;
 pub mod clients;

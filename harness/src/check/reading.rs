@@ -46,6 +46,7 @@ impl<'a> Reading<'a> {
             header,
             flights: Vec::new(),
             clients: Clients::new(&header.plan.script),
+            calls: Default::default(),
             moments: Vec::new(),
             released: Vec::new(),
             most: 0,
@@ -96,6 +97,7 @@ impl<'a> Reading<'a> {
         self.view.pipes.take(record);
         self.view.children.take(record);
         self.view.work.take(record);
+        self.view.calls.take(record);
         match &record.event {
             Event::World { hosts } => {
                 self.view.hosts = hosts.iter().map(|h| h.name.as_str()).collect();

@@ -47,6 +47,8 @@ pub fn waits_for(step: &Step, plan: &Plan) -> String {
             talk.group
         ),
         Step::Pause(ms) => format!("lets {} ms pass", number(ms)),
+        Step::Call(call) => format!("asks the program by HTTP ({})", call.group),
+        Step::HangUp(calls) => format!("breaks its questions off ({})", calls.group),
         Step::Send(send) => format!("lets clients speak ({})", send.group),
         Step::Read(clients) => format!("lets clients read ({})", clients.group),
         Step::Deaf(clients) => format!("lets clients read no more ({})", clients.group),

@@ -3,6 +3,8 @@
 //! One writer numbers them; `t` is monotonic nanoseconds from the start of the run. The enum is
 //! closed: whatever a check or a report says can be found in these events.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::Plan;
@@ -132,6 +134,23 @@ pub enum Event {
     },
     /// A client's connection ended (for reading).
     ClientEnd { client: u32, how: ClientEnding },
+
+    /// The world asks the submission by HTTP, on a connection of its own.
+    Call {
+        call: u32,
+        group: String,
+        target: String,
+        /// The plan's number of the city that it asks for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        city: Option<u32>,
+    },
+    /// A call came to its end; `data` is what came back, as it came.
+    Reply {
+        call: u32,
+        how: CallEnding,
+        #[serde(flatten)]
+        data: Bytes,
+    },
 
     /// The submission could not be started (its command isn't there, isn't executable…).
     NotStarted { why: String },
@@ -295,6 +314,21 @@ pub enum ClientEnding {
     World,
 }
 
+/// How a call came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallEnding {
+    /// The answer's own end was there.
+    Whole,
+    /// The connection ended in order. Of an answer without a length that is the end.
+    Eof,
+    Reset,
+    /// Nobody took the connection.
+    Refused,
+    /// The script broke it off.
+    World,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stream {
@@ -308,6 +342,24 @@ pub enum Stream {
 pub enum Bytes {
     Text(String),
     Base64(String),
+}
+
+impl Bytes {
+    /// These bytes, in the form that suits them.
+    pub fn of(bytes: &[u8]) -> Bytes {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Bytes::Text(text.to_owned()),
+            Err(_) => Bytes::Base64(STANDARD.encode(bytes)),
+        }
+    }
+
+    /// The bytes again. What isn't base64 where it should be is empty.
+    pub fn to_vec(&self) -> Vec<u8> {
+        match self {
+            Bytes::Text(text) => text.clone().into_bytes(),
+            Bytes::Base64(text) => STANDARD.decode(text).unwrap_or_default(),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -67,6 +67,7 @@ impl Command {
             size: 0,
             body: 0,
             listed: u32::from(self.waits != Waits::No),
+            text: None,
         }
     }
 }

@@ -348,7 +348,6 @@ mod tests {
             "world": {"origin": origin}, "script": ["open"], "checks": [],
         });
         Task {
-            alone: false,
             schema: 1,
             task: "t".into(),
             title: Default::default(),

@@ -216,6 +216,11 @@ fn encoded(name: &str) -> String {
     text
 }
 
+/// A name as it stands in a query: escaped, and a blank as `+`.
+pub fn in_query(name: &str) -> String {
+    encoded(name).replace("%20", "+")
+}
+
 /// The city that a request's target asks for: of the first `q` in its query, with escapes undone.
 pub fn city_of(target: &str) -> Option<String> {
     let (path, query) = target.split_once('?')?;

@@ -93,7 +93,6 @@ mod tests {
             checks: checks.collect(),
         };
         Task {
-            alone: false,
             schema: 1,
             task: "t".into(),
             title: Default::default(),

@@ -2,6 +2,7 @@
 
 pub mod amount;
 pub mod children;
+pub mod calls;
 pub mod disk;
 pub mod library;
 pub mod load;

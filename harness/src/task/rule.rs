@@ -101,6 +101,13 @@ pub enum Rule {
     /// Once nobody reads its output any more, the submission ends: with status 0 or by SIGPIPE, and without
     /// a word on standard error.
     EndsQuietly(Empty),
+    /// Calls of the group got the answer that is due: of a city its weather as JSON, `no data` or 502; without
+    /// a city 400. At each `until: { returned: … }` of the script that names the group.
+    CallReplies(Group),
+    /// What the calls of the group got is a JSON object, and says so by its `Content-Type`.
+    JsonReplies(Group),
+    /// Each call about a city made the submission ask its upstream.
+    AsksEach(Empty),
     /// Every answer that an entry of the list has was taken to its end.
     TakesWhole(Empty),
     /// At the script's settles and accounts no more than one thread does the work: idle helpers of a runtime

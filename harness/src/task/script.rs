@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::amount::Amount;
+use super::calls::Call;
 use super::disk::LetGo;
 use super::stream::Feed;
 use super::swarm::{Ask, Connect, Group, Members, Send, Talk, Visit};
@@ -42,6 +43,10 @@ pub enum Step {
     Pause(Amount),
     /// Clients that say something from time to time.
     Talk(Talk),
+    /// Ask the submission by HTTP. Waits for nothing.
+    Call(Call),
+    /// Break the calls of a group off, by a reset.
+    HangUp(Group),
     /// Let every client of a group say something.
     Send(Send),
     /// Let every client of a group read what comes back from now on.
@@ -86,6 +91,8 @@ pub struct Condition {
     pub echoed: Option<Members>,
     /// So many clients to whom each of their lines was answered.
     pub replied: Option<Members>,
+    /// So many calls that were returned to.
+    pub returned: Option<Members>,
     /// So many clients whose connection has ended.
     pub ended: Option<Members>,
 }

@@ -5,6 +5,7 @@
 //! [`diag`] looks at the submission's ends of our connections. [`ledger`] knows every request in
 //! flight; [`origin`] serves the list.
 
+pub mod callers;
 pub mod diag;
 pub mod ledger;
 pub mod origin;

@@ -187,6 +187,9 @@ fn amounts(rule: &Rule) -> Vec<(Vec<&'static str>, &Amount)> {
         | Rule::KeepsOrder(_)
         | Rule::Replies(_)
         | Rule::Linearizable(_)
+        | Rule::CallReplies(_)
+        | Rule::JsonReplies(_)
+        | Rule::AsksEach(_)
         | Rule::TakesWhole(_)
         | Rule::OneThread(_)
         | Rule::All(_) => Vec::new(),

@@ -41,6 +41,19 @@ impl Flaws {
                     self.help(&at.to("lines"), "this world has no pages for `{url}`", mend);
                 }
             }
+            Step::Call(call) => {
+                if let Some(count) = &call.count {
+                    self.amount(&at.to("call").to("count"), scenario, count);
+                }
+                if call.target.contains("{city}") && scenario.world.upstream.is_none() {
+                    let mend = "add `world: { upstream: … }`, or a `target` without `{city}`";
+                    self.help(
+                        &at.to("call"),
+                        "this world has no cities to ask about",
+                        mend,
+                    );
+                }
+            }
             Step::Talk(talk) => {
                 let at = at.to("talk");
                 self.amount(&at.to("times"), scenario, &talk.times);
@@ -205,6 +218,7 @@ fn brings(step: &Step) -> Option<&str> {
     match step {
         Step::Connect(connect) => Some(&connect.group),
         Step::Visit(visit) => Some(&visit.group),
+        Step::Call(call) => Some(&call.group),
         _ => None,
     }
 }
@@ -214,6 +228,7 @@ fn acts_on(step: &Step) -> Option<&str> {
         Step::Send(send) => Some(&send.group),
         Step::Talk(talk) => Some(&talk.group),
         Step::Ask(ask) => Some(&ask.group),
+        Step::HangUp(g) => Some(&g.group),
         Step::Read(g) | Step::Deaf(g) | Step::Finish(g) | Step::Close(g) | Step::Reset(g) => {
             Some(&g.group)
         }

@@ -75,6 +75,8 @@ impl Flaws {
                 | Step::Deaf(_)
                 | Step::Finish(_)
                 | Step::Close(_)
+                | Step::Call(_)
+                | Step::HangUp(_)
                 | Step::Reset(_) => self.client_step(&at, scenario, i),
                 Step::Feed(_) | Step::EndInput | Step::CloseOutput => {
                     self.stream_step(&at, scenario, i)
@@ -116,11 +118,17 @@ impl Flaws {
             answered,
             held,
             lines,
+            returned,
             echoed,
             replied,
             ended,
         } = condition;
-        for (key, members) in [("echoed", echoed), ("replied", replied), ("ended", ended)] {
+        for (key, members) in [
+            ("echoed", echoed),
+            ("replied", replied),
+            ("returned", returned),
+            ("ended", ended),
+        ] {
             if let Some(members) = members {
                 self.members(&at.to(key), scenario, members);
             }
@@ -136,7 +144,7 @@ impl Flaws {
         if let Some(held) = held {
             self.held(&at.to("held"), scenario, held);
         }
-        let no_clients = echoed.is_none() && replied.is_none() && ended.is_none();
+        let no_clients = echoed.is_none() && replied.is_none() && returned.is_none() && ended.is_none();
         if all.iter().all(|(_, amount, _)| amount.is_none()) && held.is_none() && no_clients {
             let known = all.map(|(key, ..)| key).join(", ");
             self.help(
