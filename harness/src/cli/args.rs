@@ -65,7 +65,7 @@ pub struct Show {
 The submission is a folder; how to build and start it comes from its `submission.yaml`, or is found by convention \
 (Cargo.toml, go.mod, package.json, Makefile, a lone *.py, main.py, an executable named `run`). With `-- CMD…` the \
 command is named outright; it starts in a copy of DIR, or of the folder that its script lies in.\n\n\
-Formats of files follow from their extension (.json, .xml, .md, .txt), or each --format belongs to one --out, in order. \
+Formats of files follow from their extension (.html, .json, .xml, .md, .txt, .tap), or each --format belongs to one --out, in order. \
 Without --out, --format says what is printed.")]
 pub struct Grade {
     /// Name of an exercise, or the folder of a task pack
@@ -211,6 +211,28 @@ pub enum FormatArg {
     Junit,
     /// For job summaries and comments
     Markdown,
+    /// One page with a picture of each run
+    Html,
+    /// Annotations of a GitHub workflow
+    Github,
+    /// Code quality report of GitLab
+    Gitlab,
+    /// `results.json` of Gradescope
+    Gradescope,
+    /// `results.json` of PrairieLearn
+    Prairielearn,
+    /// Last two lines of an Autolab autograder
+    Autolab,
+    /// Result of a GitHub Classroom runner
+    Classroom,
+    /// Output of Moodle's VPL, in the range of VPL_GRADEMIN and VPL_GRADEMAX
+    Vpl,
+    /// Result of a grader of Moodle's CodeRunner
+    Coderunner,
+    /// Results in the shape of check50
+    Check50,
+    /// Test Anything Protocol 14
+    Tap,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::args::{Grade, TierArg};
 use super::exit::{Exit, Failure, exit_of};
 use super::outputs::Wanted;
+use super::pictures::pictures;
 use super::progress::Progress;
 use super::{language, out, packs, signals};
 use crate::arena::handle::Cancel;
@@ -15,6 +16,7 @@ use crate::grade::{
     self, Arenas, Graded, Ground, Order, Ours, PrepareError, Source, Submission, Watch, Wishes,
 };
 use crate::report::Build;
+use crate::store::Results;
 use crate::task::{Library, Pack};
 
 /// Where results go unless told otherwise.
@@ -56,7 +58,11 @@ pub fn grade(library: &Library, args: &Grade) -> Result<Exit, Failure> {
         }
         out::complain(&error.to_string());
     }
-    wanted.write(&graded.report, &order.language)?;
+    wanted.write_with(&graded.report, &order.language, || {
+        Results::open(&order.results)
+            .map(|(results, _)| pictures(&results, &graded.report))
+            .unwrap_or_default()
+    })?;
     if !args.quiet {
         epilogue(&order, &graded, &arenas);
     }

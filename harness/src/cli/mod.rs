@@ -10,6 +10,7 @@ mod markdown;
 mod out;
 mod outputs;
 mod packs;
+mod pictures;
 mod progress;
 mod signals;
 mod steps;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::args::{AudienceArg, FormatArg, Outputs};
 use super::exit::{Exit, Failure};
 use super::out;
-use crate::report::{self, Audience, Look, Report};
+use crate::report::{self, Audience, Look, Report, Timeline};
 use crate::store::write_whole;
 
 /// Reports to make.
@@ -52,7 +52,8 @@ impl Wanted {
             let format = match format.get(i) {
                 Some(&format) => format,
                 None => by_extension(path).ok_or_else(|| {
-                    let mend = "end its name in .json, .xml, .md or .txt, or add --format";
+                    let mend =
+                        "end its name in .html, .json, .xml, .md, .txt or .tap, or add --format";
                     usage(format!(
                         "the format of {} can't be told from its name\n   help: {mend}",
                         path.display()
@@ -71,12 +72,35 @@ impl Wanted {
         Ok(Wanted { places, audience })
     }
 
+    /// Whether nothing but these is wanted.
+    pub fn all_among(&self, formats: &[FormatArg]) -> bool {
+        self.places
+            .iter()
+            .all(|(format, _)| formats.contains(format))
+    }
+
     /// Writes the report everywhere. Goes on to the next place when one fails.
     ///
     /// # Errors
     /// The first failure.
     pub fn write(&self, report: &Report, language: &str) -> Result<(), Failure> {
-        self.each(|format| render(report, format, language, self.audience))
+        self.write_with(report, language, Vec::new)
+    }
+
+    /// The same with the pictures of runs, which are asked for only where a format shows them.
+    ///
+    /// # Errors
+    /// The first failure.
+    pub fn write_with(
+        &self,
+        report: &Report,
+        language: &str,
+        pictures: impl Fn() -> Vec<Timeline>,
+    ) -> Result<(), Failure> {
+        self.each(|format| match format {
+            FormatArg::Html => Ok(report::html(report, &pictures(), language, self.audience)),
+            format => render(report, format, language, self.audience),
+        })
     }
 
     /// Writes what `render` makes for each format.
@@ -121,8 +145,10 @@ fn by_extension(path: &Path) -> Option<FormatArg> {
     match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
         "json" => Some(FormatArg::Json),
         "xml" => Some(FormatArg::Junit),
+        "html" | "htm" => Some(FormatArg::Html),
         "md" | "markdown" => Some(FormatArg::Markdown),
         "txt" => Some(FormatArg::Terminal),
+        "tap" => Some(FormatArg::Tap),
         _ => None,
     }
 }
@@ -151,7 +177,34 @@ fn render(
             report::junit(report, language, audience).map_err(|error| broken(&error))
         }
         FormatArg::Markdown => Ok(report::markdown(report, language, audience)),
+        FormatArg::Html => Ok(report::html(report, &[], language, audience)),
+        FormatArg::Github => Ok(report::github(report, language, audience)),
+        FormatArg::Gitlab => report::gitlab(report, language, audience).map_err(|e| broken(&e)),
+        FormatArg::Gradescope => report::gradescope(report, language).map_err(|e| broken(&e)),
+        FormatArg::Prairielearn => {
+            report::prairielearn(report, language, audience).map_err(|e| broken(&e))
+        }
+        FormatArg::Autolab => report::autolab(report, language, audience).map_err(|e| broken(&e)),
+        FormatArg::Classroom => {
+            report::classroom(report, language, audience).map_err(|e| broken(&e))
+        }
+        FormatArg::Vpl => Ok(report::vpl(report, language, audience, vpl_range())),
+        FormatArg::Coderunner => {
+            report::coderunner(report, language, audience).map_err(|e| broken(&e))
+        }
+        FormatArg::Check50 => report::check50(report, language, audience).map_err(|e| broken(&e)),
+        FormatArg::Tap => report::tap(report, language, audience).map_err(|e| broken(&e)),
     }
+}
+
+/// The grades of the activity, where VPL runs us.
+fn vpl_range() -> Option<report::Range> {
+    let number = |name: &str| std::env::var(name).ok()?.trim().parse::<f64>().ok();
+    let range = report::Range {
+        lowest: number("VPL_GRADEMIN")?,
+        highest: number("VPL_GRADEMAX")?,
+    };
+    (range.lowest.is_finite() && range.highest.is_finite()).then_some(range)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use super::args::{ReportArgs, Rescore, WhichPack};
 use super::exit::{Exit, Failure};
 use super::out;
 use super::outputs::Wanted;
+use super::pictures::pictures;
 use crate::grade;
 use crate::report::{Report, SCHEMA_VERSION};
 use crate::store::{Results, StoreError};
@@ -38,7 +39,7 @@ pub fn rescore(library: &Library, args: &Rescore) -> Result<Exit, Failure> {
     grade::only(&pack.task, &grading.only)?;
     let report = grade::rescore(&results, &grading, &pack);
     results.write_report(&report)?;
-    wanted.write(&report, &grading.language)?;
+    wanted.write_with(&report, &grading.language, || pictures(&results, &report))?;
     Ok(if args.exit_zero {
         Exit::Passed
     } else {
@@ -68,6 +69,6 @@ pub fn report(args: &ReportArgs) -> Result<Exit, Failure> {
         }
         .into());
     }
-    wanted.write(&report, &grading.language)?;
+    wanted.write_with(&report, &grading.language, || pictures(&results, &report))?;
     Ok(Exit::Passed)
 }

@@ -27,6 +27,9 @@ use crate::verify::{
 /// Of usage: a wrong pack, or fixtures that aren't there.
 pub fn verify(library: &Library, args: &Verify) -> Result<Exit, Failure> {
     let wanted = Wanted::resolve(&args.outputs)?;
+    if !wanted.all_among(&MATRIX) {
+        return Err(Failure::new(Exit::Usage, NO_MATRIX.to_owned()));
+    }
     let tasks = tasks(library, args)?;
     let cancel = Arc::new(Cancel::default());
     let struck = signals::guard(cancel.clone());
@@ -202,6 +205,16 @@ fn tell(task: &str, progress: &Progress) {
     }
 }
 
+/// Formats that a matrix has.
+const MATRIX: [FormatArg; 4] = [
+    FormatArg::Terminal,
+    FormatArg::Json,
+    FormatArg::Junit,
+    FormatArg::Markdown,
+];
+const NO_MATRIX: &str =
+    "a matrix has no such format\n   help: use terminal, json, junit or markdown";
+
 fn render(matrices: &[Matrix], format: FormatArg) -> Result<String, Failure> {
     let broken = |error: &dyn std::fmt::Display| {
         Failure::new(Exit::Fault, format!("the matrix can't be made: {error}"))
@@ -219,6 +232,7 @@ fn render(matrices: &[Matrix], format: FormatArg) -> Result<String, Failure> {
             .map(render::markdown)
             .collect::<Vec<_>>()
             .join("\n")),
+        _ => Err(Failure::new(Exit::Usage, NO_MATRIX.to_owned())),
     }
 }
 

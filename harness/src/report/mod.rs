@@ -1,16 +1,30 @@
 //! The report: everything that is said of one grading, as one value. Renderers are pure functions of it.
 
 pub mod audience;
+mod autolab;
 pub mod build;
+mod check50;
+mod classroom;
 pub mod clean;
+mod github;
+mod gitlab;
+mod gradescope;
+pub mod html;
 mod json;
 mod junit;
 mod markdown;
+mod moodle;
 mod params;
+mod prairielearn;
+mod prose;
+mod tap;
 mod terminal;
 pub mod text;
+pub mod timeline;
 mod words;
 
+#[cfg(test)]
+mod attack_tests;
 #[cfg(test)]
 mod tests;
 
@@ -24,11 +38,22 @@ use crate::evidence::Tier;
 use crate::task::{Params, Text, Visibility};
 
 pub use audience::Audience;
+pub use autolab::autolab;
 pub use build::{Material, build, run};
+pub use check50::check50;
+pub use classroom::classroom;
+pub use github::github;
+pub use gitlab::gitlab;
+pub use gradescope::gradescope;
+pub use html::html;
 pub use json::{from_json, json, schema};
 pub use junit::junit;
 pub use markdown::{escape as escape_markdown, markdown};
+pub use moodle::{Range, coderunner, vpl};
+pub use prairielearn::prairielearn;
+pub use tap::tap;
 pub use terminal::{Look, terminal};
+pub use timeline::{Timeline, timeline};
 
 /// Version of the report's JSON form.
 pub const SCHEMA_VERSION: u32 = 1;

@@ -290,7 +290,8 @@ impl Page<'_> {
     }
 }
 
-fn sums(findings: &[&ReportFinding]) -> (f64, f64, f64) {
+/// Points gained, to be gained and undecided, over these findings alone.
+pub(super) fn sums(findings: &[&ReportFinding]) -> (f64, f64, f64) {
     let sum = |points: fn(&ReportFinding) -> f64| {
         crate::score::round(findings.iter().map(|f| points(f)).sum())
     };

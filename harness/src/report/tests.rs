@@ -112,7 +112,7 @@ fn report_of(verdicts: [Verdict; 4], language: &str, change: impl FnOnce(&mut Ma
     report
 }
 
-fn passing() -> Report {
+pub(super) fn passing() -> Report {
     report_of(
         [
             reached(),
@@ -127,7 +127,7 @@ fn passing() -> Report {
     )
 }
 
-fn failing(language: &str) -> Report {
+pub(super) fn failing(language: &str) -> Report {
     let line = format!("http://alpha.test/x 200 {NASTY}");
     let wrong = Verdict::new(Code::Misprinted)
         .fact("line", line)
@@ -139,7 +139,7 @@ fn failing(language: &str) -> Report {
     report_of([reached(), exceeded(), wrong, missing], language, |_| {})
 }
 
-fn unsure() -> Report {
+pub(super) fn unsure() -> Report {
     let gave_up = Verdict::new(Code::GaveUp).fact("why", "90 s");
     report_of(
         [reached(), Verdict::new(Code::Timed), gave_up, once()],
@@ -148,14 +148,14 @@ fn unsure() -> Report {
     )
 }
 
-fn faulty() -> Report {
+pub(super) fn faulty() -> Report {
     let fault = || Verdict::new(Code::Fault).fact("error", "no descriptors left");
     report_of([reached(), exceeded(), fault(), fault()], "en", |m| {
         m.faults = vec!["run output-1: no descriptors left".into()];
     })
 }
 
-fn unbuilt() -> Report {
+pub(super) fn unbuilt() -> Report {
     report_of([reached(), exceeded(), printed(), once()], "en", |m| {
         m.findings = &[];
         m.runs.clear();
@@ -167,7 +167,7 @@ fn unbuilt() -> Report {
     })
 }
 
-fn all() -> [(&'static str, Report); 5] {
+pub(super) fn all() -> [(&'static str, Report); 5] {
     [
         ("passing", passing()),
         ("failing", failing("en")),
@@ -193,7 +193,34 @@ fn each_format_of_each_kind_of_report() {
             junit(&report, "en", Audience::Student).unwrap()
         );
         insta::assert_snapshot!(format!("{name}-json"), json(&report).unwrap());
+        for (format, text) in platforms(&report, "en") {
+            insta::assert_snapshot!(format!("{name}-{format}"), text);
+        }
     }
+}
+
+/// What the platforms read.
+fn platforms(report: &Report, language: &str) -> [(&'static str, String); 10] {
+    let student = Audience::Student;
+    let range = Range {
+        lowest: 0.0,
+        highest: 100.0,
+    };
+    [
+        ("github", github(report, language, student)),
+        ("gitlab", gitlab(report, language, student).unwrap()),
+        ("gradescope", gradescope(report, language).unwrap()),
+        (
+            "prairielearn",
+            prairielearn(report, language, student).unwrap(),
+        ),
+        ("autolab", autolab(report, language, student).unwrap()),
+        ("classroom", classroom(report, language, student).unwrap()),
+        ("vpl", vpl(report, language, student, Some(range))),
+        ("coderunner", coderunner(report, language, student).unwrap()),
+        ("check50", check50(report, language, student).unwrap()),
+        ("tap", tap(report, language, student).unwrap()),
+    ]
 }
 
 #[test]
@@ -291,6 +318,15 @@ fn outside_fences(page: &str) -> String {
 #[test]
 fn hidden_checks_show_neither_their_name_nor_their_points_to_students() {
     let report = failing("en");
+    let platforms = platforms(&report, "en");
+    for (format, text) in &platforms {
+        // Gradescope hides tests by itself; the others know no hiding.
+        assert_eq!(
+            text.contains("secret"),
+            *format == "gradescope",
+            "{format}: {text}"
+        );
+    }
     for text in [
         terminal(&report, &Look::default()),
         markdown(&report, "en", Audience::Student),

@@ -16,6 +16,8 @@ pub struct Words {
     pub hint: &'static str,
     pub read: &'static str,
     pub seen: &'static str,
+    /// Heading over what was seen.
+    pub seen_title: &'static str,
     pub events: &'static str,
     pub stderr: &'static str,
     pub build_failed: &'static str,
@@ -25,6 +27,12 @@ pub struct Words {
     pub check: &'static str,
     pub points: &'static str,
     pub cut: &'static str,
+    /// The harness or its host failed: there is no grade.
+    pub no_grade: &'static str,
+    /// Not all was decided: there is no final grade.
+    pub open: &'static str,
+    /// Further findings, which a format has no room for.
+    pub more: &'static str,
     verdicts: [&'static str; 4],
 }
 
@@ -57,6 +65,7 @@ static ENGLISH: Words = Words {
     hint: "Look at",
     read: "Read",
     seen: "Seen in",
+    seen_title: "What was seen",
     events: "events",
     stderr: "End of standard error",
     build_failed: "The submission could not be built",
@@ -66,6 +75,9 @@ static ENGLISH: Words = Words {
     check: "Check",
     points: "Points",
     cut: "Further details were left out: see the report in another format.",
+    no_grade: "gradus or its host failed, not the submission: this is no grade. Submit again, or tell your teacher.",
+    open: "Some checks could not be decided: this is no final grade. Submit again, or tell your teacher.",
+    more: "More in the report",
     verdicts: ["passed", "undecided", "failed", "harness fault"],
 };
 
@@ -81,6 +93,7 @@ static RUSSIAN: Words = Words {
     hint: "Куда смотреть",
     read: "В условии",
     seen: "Видно в",
+    seen_title: "Что было видно",
     events: "события",
     stderr: "Конец стандартного потока ошибок",
     build_failed: "Решение не удалось собрать",
@@ -90,5 +103,8 @@ static RUSSIAN: Words = Words {
     check: "Проверка",
     points: "Баллы",
     cut: "Остальные подробности опущены: смотрите отчёт в другом формате.",
+    no_grade: "Сбой gradus или машины, а не решения: это не оценка. Отправьте ещё раз или скажите преподавателю.",
+    open: "Некоторые проверки решить не удалось: это не окончательная оценка. Отправьте ещё раз или скажите преподавателю.",
+    more: "Остальное в отчёте",
     verdicts: ["выполнено", "не решено", "не выполнено", "сбой"],
 };

@@ -1,6 +1,7 @@
 //! The program under test as its author hands it in: how it is built and started, a fresh copy of it
 //! for each run, and the end of what a run leaves behind.
 
+pub mod archive;
 mod arguments;
 mod clean;
 mod command;

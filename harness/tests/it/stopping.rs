@@ -17,7 +17,7 @@ fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 /// Processes of this host that have the word on their command line.
-fn processes_with(word: &str) -> usize {
+pub fn processes_with(word: &str) -> usize {
     let entries = std::fs::read_dir("/proc").expect("/proc");
     let lines = entries.filter_map(|entry| std::fs::read(entry.ok()?.path().join("cmdline")).ok());
     lines

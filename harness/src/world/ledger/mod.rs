@@ -7,20 +7,22 @@
 //! before a newcomer makes a new maximum.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::future::Future;
-use std::pin::Pin;
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::Waker;
+
+mod flights;
+mod gates;
+mod waiting;
+
+use flights::{Conn, Flight, Inner, Stage};
+pub use waiting::{Changed, Work};
 
 use crate::evidence::writer::Recorder;
 use crate::evidence::{Ending, Event, Point, Side};
 use crate::plan::seed::Dice;
 use crate::task::script::Order;
 
-/// With more connections than this nobody is asked about: it would cost more the more there are, and no limit
-/// that is graded is as high.
-const MOST_DOUBTED: u64 = 1024;
 /// Number of a request that isn't recorded.
 const NEVER: u64 = u64::MAX;
 
@@ -111,41 +113,6 @@ pub struct Ledger {
     version: Cell<u64>,
     waiting: RefCell<Vec<Waker>>,
     busy: Cell<usize>,
-}
-
-struct Inner {
-    flights: Vec<Option<Flight>>,
-    free: Vec<usize>,
-    conns: HashMap<u64, Conn>,
-    next_conn: u64,
-    next_park: u64,
-    /// Parked answers in the order of their parking.
-    parked: BTreeMap<u64, usize>,
-    open: bool,
-    counts: Counts,
-    dice: Dice,
-}
-
-struct Flight {
-    req: u64,
-    conn: u64,
-    stage: Stage,
-    /// No longer counted, as its client may be gone.
-    discounted: bool,
-    waker: Option<Waker>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    Running,
-    Parked { at: Point, order: u64, stuck: bool },
-    Released,
-    Gone,
-}
-
-#[derive(Default)]
-struct Conn {
-    requests: u64,
 }
 
 impl Ledger {
@@ -292,59 +259,6 @@ impl Ledger {
         ticket
     }
 
-    /// Passes a gate, or is held there until the script lets it go. A `stuck` answer is held until all
-    /// gates are opened.
-    pub fn poll_gate(
-        &self,
-        ticket: Ticket,
-        at: Point,
-        stuck: bool,
-        cx: &Context<'_>,
-    ) -> Poll<Pass> {
-        let parked = {
-            let mut inner = self.inner.borrow_mut();
-            let (open, order) = (inner.open, inner.next_park);
-            let Some(flight) = inner.get(ticket) else {
-                return Poll::Ready(Pass::Gone);
-            };
-            match flight.stage {
-                Stage::Gone => return Poll::Ready(Pass::Gone),
-                Stage::Released => {
-                    flight.stage = Stage::Running;
-                    return Poll::Ready(Pass::Go);
-                }
-                Stage::Running if open => return Poll::Ready(Pass::Go),
-                Stage::Running => {
-                    flight.stage = Stage::Parked { at, order, stuck };
-                    flight.waker = Some(cx.waker().clone());
-                    inner.next_park += 1;
-                    inner.parked.insert(order, ticket.slot);
-                    inner.counts.parked += 1;
-                    inner.counts.parked_at_body += u64::from(at == Point::Body);
-                    true
-                }
-                Stage::Parked { .. } => {
-                    if !flight
-                        .waker
-                        .as_ref()
-                        .is_some_and(|old| old.will_wake(cx.waker()))
-                    {
-                        flight.waker = Some(cx.waker().clone());
-                    }
-                    false
-                }
-            }
-        };
-        if parked {
-            self.recorder.record(Event::Parked {
-                req: ticket.req,
-                at,
-            });
-            self.touch();
-        }
-        Poll::Pending
-    }
-
     /// The answer is about to end: to be called just before its last byte is handed to the kernel. Does
     /// nothing if the request was abandoned before.
     pub fn answer(&self, ticket: Ticket, status: u16, bytes: u64, ending: Ending) {
@@ -366,100 +280,6 @@ impl Ledger {
     /// The client of this connection is gone: its requests are dropped, their handlers told so.
     pub fn abandon(&self, conn: u64) {
         self.drop_flights(conn, Fate::Gone);
-    }
-
-    /// Lets parked answers go; gives their requests' numbers. Stuck answers are never let go here.
-    pub fn release(&self, pick: &Pick) -> Vec<u64> {
-        let chosen: Vec<u64> = {
-            let mut inner = self.inner.borrow_mut();
-            let Inner {
-                flights,
-                parked,
-                dice,
-                ..
-            } = &mut *inner;
-            let mut free: Vec<u64> = parked
-                .iter()
-                .filter(|(_, slot)| {
-                    flights[**slot]
-                        .as_ref()
-                        .is_some_and(|flight| match flight.stage {
-                            Stage::Parked { at, stuck, .. } => {
-                                !stuck && pick.at.is_none_or(|wanted| wanted == at)
-                            }
-                            _ => false,
-                        })
-                })
-                .map(|(order, _)| *order)
-                .skip(usize::try_from(pick.spare).unwrap_or(usize::MAX))
-                .collect();
-            match pick.order {
-                Order::Oldest => {}
-                Order::Newest => free.reverse(),
-                Order::Random => dice.shuffle(&mut free),
-            }
-            free.truncate(
-                pick.count
-                    .map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX)),
-            );
-            free
-        };
-        self.let_go(&chosen)
-    }
-
-    /// Opens all gates for good, those of stuck answers and of requests to come included.
-    pub fn open(&self) -> Vec<u64> {
-        let parked: Vec<u64> = {
-            let mut inner = self.inner.borrow_mut();
-            inner.open = true;
-            inner.parked.keys().copied().collect()
-        };
-        self.let_go(&parked)
-    }
-
-    /// The run ends: what is still in flight is recorded as unfinished.
-    pub fn finish(&self) {
-        let left: Vec<Ticket> = {
-            let inner = self.inner.borrow();
-            let tickets = inner.flights.iter().enumerate();
-            tickets
-                .filter_map(|(slot, flight)| flight.as_ref().map(|f| Ticket { slot, req: f.req }))
-                .collect()
-        };
-        for ticket in left {
-            self.answer(ticket, 0, 0, Ending::Unfinished);
-        }
-    }
-
-    fn let_go(&self, orders: &[u64]) -> Vec<u64> {
-        let mut released = Vec::with_capacity(orders.len());
-        for order in orders {
-            let (req, at, waker) = {
-                let mut inner = self.inner.borrow_mut();
-                let Some(slot) = inner.parked.get(order).copied() else {
-                    continue;
-                };
-                let Some(flight) = &mut inner.flights[slot] else {
-                    continue;
-                };
-                let Stage::Parked { at, .. } = flight.stage else {
-                    continue;
-                };
-                flight.stage = Stage::Released;
-                let (req, waker) = (flight.req, flight.waker.take());
-                inner.unpark(*order, at);
-                (req, at, waker)
-            };
-            self.recorder.record(Event::Released { req, at });
-            released.push(req);
-            if let Some(waker) = waker {
-                waker.wake();
-            }
-        }
-        if !released.is_empty() {
-            self.touch();
-        }
-        released
     }
 
     /// Drops the requests of those that are gone; says whether the newcomer is.
@@ -526,107 +346,5 @@ impl Ledger {
             let waiting = std::mem::take(&mut *self.waiting.borrow_mut());
             waiting.into_iter().for_each(Waker::wake);
         }
-    }
-}
-
-impl Inner {
-    fn add(&mut self, flight: Flight) -> Ticket {
-        let req = flight.req;
-        let slot = match self.free.pop() {
-            Some(slot) => {
-                self.flights[slot] = Some(flight);
-                slot
-            }
-            None => {
-                self.flights.push(Some(flight));
-                self.flights.len() - 1
-            }
-        };
-        Ticket { slot, req }
-    }
-
-    fn get(&mut self, ticket: Ticket) -> Option<&mut Flight> {
-        self.flights
-            .get_mut(ticket.slot)?
-            .as_mut()
-            .filter(|flight| flight.req == ticket.req)
-    }
-
-    fn remove(&mut self, ticket: Ticket) -> Option<Flight> {
-        self.get(ticket)?;
-        let flight = self.flights[ticket.slot].take()?;
-        self.free.push(ticket.slot);
-        if let Stage::Parked { at, order, .. } = flight.stage {
-            self.unpark(order, at);
-        }
-        Some(flight)
-    }
-
-    /// Frees what the gone requests of a connection still hold; their handlers ended with it.
-    fn forget(&mut self, conn: u64) {
-        let Inner { flights, free, .. } = self;
-        for (slot, flight) in flights.iter_mut().enumerate() {
-            if flight.as_ref().is_some_and(|flight| flight.conn == conn) {
-                *flight = None;
-                free.push(slot);
-            }
-        }
-    }
-
-    fn unpark(&mut self, order: u64, at: Point) {
-        self.parked.remove(&order);
-        self.counts.parked -= 1;
-        self.counts.parked_at_body -= u64::from(at == Point::Body);
-    }
-
-    /// If one more request would make a new maximum: the connections to ask about before saying so.
-    fn doubtful(&self, newcomer: u64) -> Option<Vec<u64>> {
-        let Counts {
-            in_flight,
-            max_in_flight,
-            connections,
-            ..
-        } = self.counts;
-        if in_flight == 0 || in_flight < max_in_flight || connections > MOST_DOUBTED {
-            return None;
-        }
-        let flights = self.flights.iter().flatten();
-        let mut conns: BTreeSet<u64> = flights
-            .filter(|flight| !flight.discounted)
-            .map(|flight| flight.conn)
-            .collect();
-        conns.insert(newcomer);
-        Some(conns.into_iter().collect())
-    }
-}
-
-/// Work of the world's own; see [`Ledger::work`].
-pub struct Work(Rc<Ledger>);
-
-impl Drop for Work {
-    fn drop(&mut self) {
-        self.0.busy.set(self.0.busy.get() - 1);
-        self.0.touch();
-    }
-}
-
-/// See [`Ledger::changed`].
-pub struct Changed {
-    ledger: Rc<Ledger>,
-    version: u64,
-}
-
-impl Future for Changed {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if self.ledger.version.get() != self.version {
-            return Poll::Ready(());
-        }
-        let mut waiting = self.ledger.waiting.borrow_mut();
-        if !waiting.iter().any(|old| old.will_wake(cx.waker())) {
-            waiting.push(cx.waker().clone());
-        }
-        Poll::Pending
     }
 }
