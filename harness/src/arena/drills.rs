@@ -325,6 +325,26 @@ fn the_full_tier_shows_only_what_is_on_its_list() {
 }
 
 #[test]
+fn a_toolchain_below_tmp_is_shown_within_the_private_one() {
+    use std::os::unix::fs::PermissionsExt;
+    let tools = tempfile::tempdir_in("/tmp").unwrap();
+    let open = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(tools.path(), open).unwrap();
+    std::fs::write(tools.path().join("tool"), "here\n").unwrap();
+    let script = format!("cat {}/tool; ls /tmp | wc -l", tools.path().display());
+    for drill in [
+        shell(Tier::Full, &script),
+        shell(Tier::Full, &script).ordinary(),
+    ] {
+        let shown = tools.path().to_owned();
+        let outcome = drill
+            .config(|config| config.toolchains.shown.push(shown))
+            .run();
+        assert_eq!(outcome.out, "here\n2\n", "its folder and the home");
+    }
+}
+
+#[test]
 fn the_reduced_tier_keeps_the_program_in_its_folders() {
     let outside = tempfile::tempdir().unwrap();
     let secret = outside.path().join("secret");

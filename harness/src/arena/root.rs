@@ -181,7 +181,8 @@ fn show(path: &Path, tree: &OwnedFd) -> Result<(), RootError> {
 
 /// Our own versions of the files that tell who and where we are, over the host's.
 fn etc(config: &Config) -> Result<(), RootError> {
-    let mut hosts = "127.0.0.1 localhost\n::1 localhost\n".to_owned();
+    // Without ::1: some servers listen on the first address that `localhost` has and on no other (node's do).
+    let mut hosts = "127.0.0.1 localhost\n".to_owned();
     for (name, address) in &config.hosts {
         hosts += &host_line(name, address);
     }

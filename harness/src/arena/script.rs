@@ -69,6 +69,17 @@ impl Stage {
             }
             Step::Until(condition) => {
                 let goal = self.goal(condition)?;
+                // Before its first request a program may take its time: nothing is held that could spoil.
+                let begun = || self.ledger.counts().requests > 0 || self.holds_for(&goal);
+                if (self.plan.world.origin.is_some() || self.plan.world.site.is_some())
+                    && self.swarm.is_none()
+                    && !begun()
+                {
+                    match self.observe(self.whole_patience(), begun).await {
+                        StepOutcome::Reached => {}
+                        other => return Ok(other),
+                    }
+                }
                 if condition.echoed.is_some()
                     || condition.replied.is_some()
                     || condition.ended.is_some()

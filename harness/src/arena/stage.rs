@@ -71,6 +71,11 @@ impl Scene for Stage {
         match &self.swarm {
             // A server may complain every second and serve nobody.
             Some(swarm) if self.serving.is_none() => swarm.news(),
+            // A client gets on by its requests; a bar that shows their progress is drawn all the time.
+            _ if self.serving.is_some() => {
+                let printed = self.out.pieces().wrapping_add(self.err.pieces());
+                self.side.seq().wrapping_sub(printed)
+            }
             _ => self.side.seq(),
         }
     }

@@ -26,6 +26,8 @@ pub struct Output {
     room: Cell<u64>,
     dropped: Cell<u64>,
     lines: Cell<u64>,
+    /// Pieces read so far, each of which was counted by `side`.
+    pieces: Cell<u64>,
     ended: Cell<bool>,
     /// The unfinished UTF-8 sequence at the end of what was read last, so that text stays text.
     rest: RefCell<Vec<u8>>,
@@ -55,6 +57,7 @@ impl Output {
             room: Cell::new(bound),
             dropped: Cell::new(0),
             lines: Cell::new(0),
+            pieces: Cell::new(0),
             ended: Cell::new(false),
             rest: RefCell::new(Vec::new()),
         }))
@@ -119,6 +122,11 @@ impl Output {
         self.lines.get()
     }
 
+    /// Pieces seen so far: how much of what the side counts was mere printing.
+    pub fn pieces(&self) -> u64 {
+        self.pieces.get()
+    }
+
     /// Says how much was not kept. Call once, when the run is over.
     pub fn close(&self) {
         self.flush_rest();
@@ -132,6 +140,7 @@ impl Output {
 
     fn take(&self, bytes: &[u8]) {
         self.side.bump();
+        self.pieces.set(self.pieces.get() + 1);
         self.lines
             .set(self.lines.get() + bytes.iter().filter(|&&b| b == b'\n').count() as u64);
         let keep = usize::try_from(self.room.get())

@@ -9,7 +9,7 @@ use super::view::{Finish, View};
 use crate::evidence::FileKind;
 use crate::plan::Item;
 use crate::plan::paths::file_names;
-use crate::task::world::Answer;
+use crate::task::world::{Answer, Framing};
 
 /// Each failed download is named on standard error, and an answer other than 2xx leaves no file.
 pub fn reports(view: &View) -> Verdict {
@@ -36,6 +36,10 @@ pub fn reports(view: &View) -> Verdict {
         }
     }
     let stderr = view.stderr();
+    let unseen = |item: &Item| {
+        matches!(item.answer, Answer::ResetInside | Answer::Truncated)
+            && item.framing != Framing::Length
+    };
     let failing = |item: &Item| {
         refused(item)
             || !matches!(
@@ -49,7 +53,7 @@ pub fn reports(view: &View) -> Verdict {
     };
     let items = view.plan().items.iter().enumerate();
     let failed: Vec<(usize, &Item)> = items
-        .filter(|(_, item)| failing(item))
+        .filter(|(_, item)| failing(item) && !unseen(item))
         // One that was never asked for is missing for another reason.
         .filter(|(index, item)| !View::visible(item) || flight(view, *index).is_some())
         .collect();

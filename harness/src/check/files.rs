@@ -9,7 +9,7 @@ use crate::evidence::{Ending, FileKind};
 use crate::plan::paths::file_names;
 use crate::plan::{Item, digest};
 use crate::task::script::Step;
-use crate::task::world::Answer;
+use crate::task::world::{Answer, Framing};
 
 /// What became of the files that the list asks for.
 pub(super) struct Tally {
@@ -143,13 +143,14 @@ pub fn no_partial(view: &View) -> Verdict {
     }
 }
 
-/// A transfer that breaks. An answer with an error status comes in full, and is no half of anything.
+/// A transfer that breaks, and that every client sees break: without a promised length some take the end
+/// of the connection for the end of the body. An answer with an error status comes in full.
 fn is_broken(item: &Item) -> bool {
-    use Answer::*;
-    matches!(
-        item.answer,
-        Refused | Reset | ResetInside | Truncated | Garbage | Malformed
-    )
+    match item.answer {
+        Answer::Refused | Answer::Reset | Answer::Garbage | Answer::Malformed => true,
+        Answer::ResetInside | Answer::Truncated => item.framing == Framing::Length,
+        _ => false,
+    }
 }
 
 /// The kill came while a download or a call on a file was under way.

@@ -140,11 +140,12 @@ fn due(item: &Item, flights: &[&Flight]) -> Due {
         _ if !whole => Due::Either,
         Answer::Refused => Due::Failure("refused"),
         Answer::Malformed => Due::Failure("malformed"),
-        Answer::Reset | Answer::ResetInside => Due::Failure("reset"),
+        Answer::Reset => Due::Failure("reset"),
+        Answer::ResetInside if item.framing == Framing::Length => Due::Failure("reset"),
         // Only a missing part of a promised length is noticed by every client: some take the end of
         // the connection for the end of a chunked answer.
         Answer::Truncated if item.framing == Framing::Length => Due::Failure("truncated"),
-        Answer::Truncated => Due::Either,
+        Answer::Truncated | Answer::ResetInside => Due::Either,
         Answer::Status(status @ (200 | 201 | 203)) => Due::Answer {
             status: *status,
             bytes: Some(item.size),

@@ -61,8 +61,8 @@ pub fn prints_visits(view: &View) -> Verdict {
         let due = match &item.answer {
             _ if cut => None,
             Answer::Status(status) => Some(status.to_string()),
-            // Without a length the end of the connection is the end of the answer.
-            Answer::Truncated if item.framing == Framing::Close => None,
+            // Without a length the end of the connection may be taken for the end of the answer.
+            Answer::Truncated | Answer::ResetInside if item.framing != Framing::Length => None,
             Answer::Truncated | Answer::Reset | Answer::ResetInside | Answer::Garbage => {
                 Some("ERROR".to_owned())
             }

@@ -6,6 +6,9 @@ use crate::plan::Plan;
 use crate::task::amount::AmountError;
 use crate::task::disk::{Disk, Op};
 
+/// How the kernel begins the path of a file that has no name.
+const UNNAMED: char = '#';
+
 /// What a call does to a file of the folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Act {
@@ -130,7 +133,11 @@ impl Failing {
         }
         self.seen += 1;
         if self.seen == self.nth {
-            self.broken.insert(path.to_owned());
+            // A file without a name (O_TMPFILE) is shown by its inode, which the next such file may get again.
+            if !path.starts_with(UNNAMED) {
+                self.broken.insert(path.to_owned());
+            }
+            return Some(self.errno);
         }
         self.broken.contains(path).then_some(self.errno)
     }
@@ -175,6 +182,27 @@ mod tests {
         assert_eq!(policy.judge(WRITE, "b"), Fate::Hold);
         policy.open();
         assert_eq!(policy.judge(WRITE, "c"), Fate::Pass);
+    }
+
+    #[test]
+    fn a_file_without_a_name_does_not_hand_its_failure_on() {
+        let fail = Failing {
+            ops: vec![Op::Write],
+            nth: 1,
+            errno: 5,
+            seen: 0,
+            broken: HashSet::new(),
+        };
+        let mut policy = Policy {
+            hold: None,
+            fail: Some(fail),
+        };
+        assert_eq!(policy.judge(WRITE, "#77"), Fate::Fail(5));
+        assert_eq!(
+            policy.judge(WRITE, "#77"),
+            Fate::Pass,
+            "another file by now"
+        );
     }
 
     #[test]

@@ -154,12 +154,13 @@ impl<'a> Draft<'a> {
         let (form, body) = (self.dice.number(), self.dice.number());
         let promises = matches!(answer, Answer::Truncated | Answer::ResetInside);
         let framing = match self.site.framing {
-            Framing::Mixed => match form % if promises { 2 } else { 3 } {
+            // Not every client tells a chunked body that breaks off from one that ends.
+            _ if promises => Framing::Length,
+            Framing::Mixed => match form % 3 {
                 0 => Framing::Length,
                 1 => Framing::Chunked,
                 _ => Framing::Close,
             },
-            Framing::Close if promises => Framing::Length,
             other => other,
         };
         // Within a body there must be an inside.
