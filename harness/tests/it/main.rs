@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod class;
+mod gradebook;
 mod grading;
 mod hostile;
 mod place;
