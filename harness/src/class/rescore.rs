@@ -10,10 +10,10 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 pub use change::{Change, changes};
-pub use judge::{Old, quick};
+pub use judge::{Carry, quick};
 
 use super::book::{Book, BookRules};
 use super::folder::{digest_of, io_error};
@@ -72,7 +72,7 @@ pub fn rescore(
         folder,
         class,
         rules,
-        old: Mutex::default(),
+        carries: Mutex::default(),
         todo: todo(class, rules.packs),
         next: AtomicUsize::new(0),
         done: Mutex::default(),
@@ -186,8 +186,8 @@ struct Work<'w> {
     folder: &'w ClassFolder,
     class: &'w Class,
     rules: &'w Rules<'w>,
-    /// Packs that reports were judged by, by digest; none: they aren't there any more.
-    old: Mutex<HashMap<String, Old>>,
+    /// By task and the digest of the pack that reports were judged by.
+    carries: Mutex<HashMap<(String, String), Arc<Carry>>>,
     todo: Vec<(String, &'w Pack)>,
     next: AtomicUsize,
     done: Mutex<Done>,
@@ -283,15 +283,15 @@ impl Work<'_> {
         if *digest == pack.digest && report.gradus == env!("CARGO_PKG_VERSION") {
             return Some(report.clone());
         }
-        let mut old = self.old.lock().unwrap_or_else(PoisonError::into_inner);
-        let old = old.entry(digest.clone()).or_insert_with(|| {
-            Old::find(
-                digest,
-                &pack.task.task,
-                &[self.folder.pack_place(digest), place.join("pack")],
-            )
+        let key = (pack.task.task.clone(), digest.clone());
+        let mut carries = self.carries.lock().unwrap_or_else(PoisonError::into_inner);
+        let carry = carries.entry(key).or_insert_with(|| {
+            let places = [self.folder.pack_place(digest), place.join("pack")];
+            Arc::new(Carry::find(digest, &places, pack, &self.class.only))
         });
-        quick(report, old, pack, &self.class.only, &self.class.language)
+        let carry = Arc::clone(carry);
+        drop(carries);
+        quick(report, &carry, &self.class.language)
     }
 }
 

@@ -348,6 +348,8 @@ pub enum SchemaArg {
     Task,
     Submission,
     Report,
+    Policy,
+    Gradebook,
 }
 
 fn after_help() -> String {

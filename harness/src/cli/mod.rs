@@ -94,6 +94,8 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
                 SchemaArg::Task => schema::File::Task,
                 SchemaArg::Submission => schema::File::Submission,
                 SchemaArg::Report => schema::File::Report,
+                SchemaArg::Policy => schema::File::Policy,
+                SchemaArg::Gradebook => schema::File::Gradebook,
             };
             out::print(&schema::of(file)).map(|()| Exit::Passed)
         }

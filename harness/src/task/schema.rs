@@ -12,17 +12,29 @@ pub enum File {
     Submission,
     /// The report in JSON.
     Report,
+    /// A course's rules for grades (`policy.yaml`).
+    Policy,
+    /// The gradebook in JSON.
+    Gradebook,
 }
 
 impl File {
-    pub const ALL: [File; 3] = [File::Task, File::Submission, File::Report];
+    pub const ALL: [File; 5] = [
+        File::Task,
+        File::Submission,
+        File::Report,
+        File::Policy,
+        File::Gradebook,
+    ];
 
-    /// `task`, `submission`, `report`: as the command line and the schema's file name have it.
+    /// `task`, `submission`, `report`…: as the command line and the schema's file name have it.
     pub fn name(self) -> &'static str {
         match self {
             File::Task => "task",
             File::Submission => "submission",
             File::Report => "report",
+            File::Policy => "policy",
+            File::Gradebook => "gradebook",
         }
     }
 }
@@ -36,6 +48,8 @@ pub fn of(file: File) -> String {
             "gradus: submission.yaml",
         ),
         File::Report => (schema_for!(crate::report::Report), "gradus: report"),
+        File::Policy => (schema_for!(crate::class::Policy), "gradus: policy.yaml"),
+        File::Gradebook => (schema_for!(crate::class::book::Book), "gradus: gradebook"),
     };
     schema.insert("title".to_owned(), title.into());
     // Keys are strings: there is nothing in it that JSON can't hold.

@@ -2,7 +2,9 @@
 
 mod bad_input;
 mod browser;
+mod class;
 mod formats;
+mod gradebook;
 mod gradescope;
 mod grading;
 mod hostile;

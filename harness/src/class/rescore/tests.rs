@@ -115,7 +115,8 @@ fn a_rubric_changes_scores_without_evidence() {
 fn a_rule_that_changed_is_never_taken_from_the_report() {
     let old = pack(4.0, "any");
     let report = testing::report(&old, "a", Some(5.0), None);
-    let by = |pack: &Pack| quick(&report, &Old::of(&old.task), pack, &[], "en");
+    let carry = |pack: &Pack| Carry::between(Some(&old.task), pack, &[]);
+    let by = |pack: &Pack| quick(&report, &carry(pack), "en");
     assert!(by(&pack(2.0, "any")).is_some());
     assert!(by(&pack(4.0, "zero")).is_none());
     let script = testing::from("tiny", &old.source.replace("[exit]", "[settle, exit]"));
@@ -138,9 +139,9 @@ fn a_rule_that_changed_is_never_taken_from_the_report() {
         gradus: "0.0.0-other".into(),
         ..report.clone()
     };
-    assert!(quick(&other, &Old::of(&old.task), &pack(2.0, "any"), &[], "en").is_none());
+    assert!(quick(&other, &carry(&pack(2.0, "any")), "en").is_none());
     // Another gradus' rules, or a pack that nobody has any more.
-    assert!(quick(&report, &Old::default(), &pack(2.0, "any"), &[], "en").is_none());
+    assert!(quick(&report, &Carry::between(None, &pack(2.0, "any"), &[]), "en").is_none());
 }
 
 #[test]

@@ -17,7 +17,7 @@
 
   const score = (r, t) => r.g[t].s;
   function layout() {
-    columns = [{ key: 'name', head: say.name, cls: 'name', width: 210, of: (r) => r.t[0].toLowerCase() }];
+    columns = [{ key: 'name', head: say.name, cls: 'name', width: innerWidth < 640 ? 150 : 210, of: (r) => r.t[0].toLowerCase() }];
     if (rows.some((r) => r.t[1])) columns.push({ key: 'id', head: say.id, width: 90, of: (r) => r.t[1], text: (r) => r.t[1] });
     if (rows.some((r) => r.t[2])) columns.push({ key: 'section', head: say.section, width: 90, of: (r) => r.t[2], text: (r) => r.t[2] });
     columns.push({ key: 'total', head: say.total, width: 90, num: true, of: (r) => r.p, total: true });
@@ -54,6 +54,7 @@
       row.append(th);
     });
     $('head').replaceChildren(row);
+    $('table').style.width = columns.reduce((sum, column) => sum + column.width, 0) + 'px';
   }
 
   function filter() {
