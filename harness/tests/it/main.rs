@@ -8,4 +8,5 @@ mod grading;
 mod hostile;
 mod place;
 mod reading;
+mod starting;
 mod stopping;
