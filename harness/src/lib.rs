@@ -8,6 +8,7 @@ pub mod cli;
 pub mod evidence;
 pub mod grade;
 pub mod plan;
+pub mod play;
 pub mod report;
 pub mod score;
 pub mod signature;

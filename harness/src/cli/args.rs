@@ -43,6 +43,8 @@ pub enum Command {
     Doctor(Doctor),
     /// Print a JSON Schema
     Schema(Schema),
+    /// Meet an exercise's world by hand: its servers hold their answers until you let them go
+    Play(Play),
     /// Make something to start from: a task pack, a submission, a fixture
     New(New),
     /// Print a completion script for a shell
@@ -221,6 +223,24 @@ pub struct Doctor {
 pub struct Schema {
     #[arg(value_enum)]
     pub file: SchemaArg,
+}
+
+#[derive(Debug, Args)]
+pub struct Play {
+    /// Name of an exercise, or the folder of a task pack
+    pub task: String,
+    /// Which scenario [default: the first one with servers]
+    #[arg(long, value_name = "NAME")]
+    pub scenario: Option<String>,
+    /// Which of its parameter sets, from 1
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    pub set: u16,
+    /// Seed of everything random [default: a fresh one]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Write the list of URLs to this file [default: a temporary one]
+    #[arg(long, value_name = "FILE")]
+    pub urls: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -14,6 +14,7 @@ mod out;
 mod outputs;
 mod packs;
 mod pictures;
+mod play;
 mod progress;
 mod regrade;
 mod sign;
@@ -99,6 +100,7 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
             };
             out::print(&schema::of(file)).map(|()| Exit::Passed)
         }
+        Command::Play(args) => play::play(&library, args),
         Command::New(args) => new::new(&library, args),
         Command::Man(args) => man::man(args),
         Command::Completions(args) => {

@@ -24,7 +24,8 @@ const MAIN: &str = include_str!("../../scaffold/main.py");
 const MANIFEST: &str = "run: [python3, main.py]\n";
 
 /// The fixtures of a new pack: folder, what it is, workers, what becomes of the last line.
-const FIXTURES: [(&str, &str, &str, &str); 4] = [
+const FIXTURES: [(&str, &str, &str, &str); 5] = [
+    ("reference", "The model solution.", "limit", ""),
     ("good/python", "A pool of N threads.", "limit", ""),
     ("bad/sequential", "Fault: one URL after the other.", "1", ""),
     (

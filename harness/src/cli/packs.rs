@@ -73,18 +73,29 @@ pub fn tasks(library: &Library, args: &Tasks) -> Result<Exit, Failure> {
         if !task.after.is_empty() {
             let _ = writeln!(
                 text,
-                "     {:widest$}  {FAINT}after {}{FAINT:#}",
+                "     {:widest$}  {FAINT}{} {}{FAINT:#}",
                 "",
+                pick(&language, "after", "после"),
                 task.after.join(", ")
             );
         }
     }
     let _ = writeln!(
         text,
-        "\n`gradus show EXERCISE` shows one, `gradus grade EXERCISE DIR` grades a submission."
+        "\n{}",
+        pick(
+            &language,
+            "`gradus show EXERCISE` shows one, `gradus grade EXERCISE DIR` grades a submission.",
+            "`gradus show EXERCISE` показывает условие, `gradus grade EXERCISE DIR` оценивает решение.",
+        )
     );
     out::print(&text)?;
     Ok(Exit::Passed)
+}
+
+/// The few words around an exercise, in Russian or else in English.
+fn pick<'w>(language: &str, english: &'w str, russian: &'w str) -> &'w str {
+    if language == "ru" { russian } else { english }
 }
 
 fn in_json(pack: &Pack) -> serde_json::Value {
@@ -133,9 +144,11 @@ pub fn show(library: &Library, args: &Show) -> Result<Exit, Failure> {
     let mut text = markdown::render(statement, out::width());
     let _ = writeln!(
         text,
-        "\n{STRONG}gradus grade {} DIR{STRONG:#} checks ({} points):",
+        "\n{STRONG}gradus grade {} DIR{STRONG:#} {} ({} {}):",
         pack.task.task,
-        points(&pack)
+        pick(&chosen, "checks", "проверяет"),
+        points(&pack),
+        pick(&chosen, "points", "баллов"),
     );
     let mut hidden = 0;
     for check in pack.task.scenarios.iter().flat_map(|s| &s.checks) {
@@ -151,7 +164,15 @@ pub fn show(library: &Library, args: &Show) -> Result<Exit, Failure> {
         }
     }
     if hidden > 0 {
-        let _ = writeln!(text, "       and {hidden} that are shown later");
+        let _ = writeln!(
+            text,
+            "       {}",
+            pick(
+                &chosen,
+                &format!("and {hidden} that are shown later"),
+                &format!("и ещё {hidden}, которые станут видны позже"),
+            )
+        );
     }
     out::print(&text)?;
     Ok(Exit::Passed)

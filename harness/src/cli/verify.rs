@@ -68,7 +68,7 @@ pub fn verify(library: &Library, args: &Verify) -> Result<Exit, Failure> {
                 tell(&pack.task.task, &progress);
             }
         };
-        let reference = reference(&pack.task.task);
+        let reference = reference(&pack.task.task, &fixtures);
         matrices.push(run(
             &pack.task,
             &expectations,
@@ -161,8 +161,13 @@ fn labels(expectations: &Expectations) -> Vec<String> {
     good.chain(bad).chain(["reference".to_owned()]).collect()
 }
 
-/// Reference solutions lie beside gradus, named as their exercises.
-fn reference(task: &str) -> Option<PathBuf> {
+/// Reference solutions lie beside gradus, named as their exercises; one of a pack of one's own is the
+/// folder `reference` of its fixtures.
+fn reference(task: &str, fixtures: &Path) -> Option<PathBuf> {
+    let folder = fixtures.join("reference");
+    if folder.is_dir() {
+        return Some(folder);
+    }
     let program = std::env::current_exe().ok()?.parent()?.join(task);
     program.is_file().then_some(program)
 }
@@ -268,11 +273,11 @@ impl Grader for Ours<'_> {
 impl Ours<'_> {
     fn one(&self, subject: &Subject, repeat: u32) -> Result<Report, String> {
         let source = match subject.kind {
-            Kind::Reference => Source::Command {
+            Kind::Reference if !subject.path.is_dir() => Source::Command {
                 words: vec![subject.path.display().to_string()],
                 folder: None,
             },
-            Kind::Good | Kind::Bad => Source::Folder(subject.path.clone()),
+            _ => Source::Folder(subject.path.clone()),
         };
         let ours = source
             .find(&self.pack.task.task)

@@ -104,11 +104,9 @@ pub fn gradescope(report: &Report, language: &str) -> Result<String, serde_json:
             },
         },
     });
-    if output.is_empty() {
-        if let Some(all) = all.as_object_mut() {
-            all.remove("output");
-            all.remove("output_format");
-        }
+    if let Some(all) = all.as_object_mut().filter(|_| output.is_empty()) {
+        all.remove("output");
+        all.remove("output_format");
     }
     Ok(serde_json::to_string_pretty(&all)? + "\n")
 }

@@ -122,3 +122,37 @@ fn shipped_packs_are_right() {
         }
     }
 }
+
+#[test]
+fn shipped_packs_speak_every_language() {
+    for pack in Library::Embedded.path().expect("packs") {
+        let name = &pack.task.task;
+        let mut texts = vec![("title", &pack.task.title), ("teaches", &pack.task.teaches)];
+        for scenario in &pack.task.scenarios {
+            texts.push((&scenario.scenario, &scenario.title));
+            for check in &scenario.checks {
+                texts.push((&check.check, &check.title));
+                if !check.hint.is_empty() {
+                    texts.push((&check.check, &check.hint));
+                }
+            }
+        }
+        for language in crate::report::text::LANGUAGES {
+            for (place, text) in &texts {
+                let said = text.get(language).is_some_and(|said| !said.is_empty());
+                assert!(said, "{name}: {place} says nothing in {language}");
+            }
+            let statement = pack.statements.get(language);
+            let statement =
+                statement.unwrap_or_else(|| panic!("{name}: no statement in {language}"));
+            // Findings lead to places of the statement, in whatever language it is read.
+            for anchor in pack.statements["en"].split("<a id=\"").skip(1) {
+                let id = anchor.split('"').next().unwrap_or_default();
+                assert!(
+                    statement.contains(&format!("<a id=\"{id}\"")),
+                    "{name}: {language} lacks #{id}"
+                );
+            }
+        }
+    }
+}

@@ -11,4 +11,5 @@ mod hostile;
 mod place;
 mod reading;
 mod server;
+mod starting;
 mod stopping;
