@@ -5,4 +5,5 @@ mod grading;
 mod hostile;
 mod place;
 mod reading;
+mod robust;
 mod stopping;
