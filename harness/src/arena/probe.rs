@@ -91,7 +91,7 @@ fn kernel() -> Fact {
 
 fn user() -> Fact {
     let id = rustix::process::geteuid().as_raw();
-    let value = if id == 0 {
+    let value = if super::user::can_choose() {
         "root: each run gets a user of its own".to_owned()
     } else {
         format!("user {id}")

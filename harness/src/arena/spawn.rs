@@ -245,6 +245,11 @@ impl Program {
         }
     }
 
+    /// Whether it was ended by [`kill`](Program::kill).
+    pub fn is_ended(&self) -> bool {
+        self.init.ended
+    }
+
     /// Ends the program and all its descendants at once, stopped or held ones too, and waits until
     /// they are gone; at most some ten seconds, then it is the host's fault.
     pub fn kill(&mut self) -> io::Result<()> {

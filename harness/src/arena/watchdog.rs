@@ -14,6 +14,8 @@ use crate::world::side;
 
 /// Status of an arena whose lifeline was cut.
 const CUT: i32 = 3;
+/// Status of an arena whose init was killed.
+const LOST: i32 = 4;
 
 /// When the lifeline ends, so do the submission and the arena, at once.
 ///
@@ -58,7 +60,10 @@ pub fn watch_status(stage: Rc<Stage>) -> io::Result<()> {
             match next {
                 Ok(Some(status)) => stage.heard(status),
                 Ok(None) => guard.clear_ready(),
-                Err(_) => break,
+                Err(_) => {
+                    stage.lost();
+                    break;
+                }
             }
         }
         drop(watch);
@@ -67,6 +72,22 @@ pub fn watch_status(stage: Rc<Stage>) -> io::Result<()> {
 }
 
 impl Stage {
+    /// Init is gone. If neither the program's end nor we ended it, somebody else did, and the program with it:
+    /// that is nothing to judge the program by.
+    fn lost(&self) {
+        // Whoever ends it holds it at this moment.
+        let ours = self.program.try_borrow().map_or(true, |p| p.is_ended());
+        if self.exited.get() || ours {
+            return;
+        }
+        self.recorder.record(Event::Fault {
+            message: "the first process of the arena was killed from outside".to_owned(),
+        });
+        // What can't be handed on is missed by the parent, which then tells of our end alone.
+        let _ = self.recorder.flush();
+        std::process::exit(LOST);
+    }
+
     fn heard(&self, status: Status) {
         self.side.bump();
         let Status::Exited {

@@ -39,6 +39,7 @@ const ARENA: &str = "__arena";
 
 /// All of `gradus`.
 pub fn main() -> ExitCode {
+    signals::survive_limits();
     // Before anything else: an arena starts with one thread and no state.
     if std::env::args_os()
         .nth(1)

@@ -21,6 +21,12 @@ impl Struck {
     }
 }
 
+/// A file that may not grow further is an error to be told, as a full disk is, and no reason to be killed.
+pub fn survive_limits() {
+    // Safety: plain numbers; no handler is set.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+}
+
 /// From now on SIGINT, SIGTERM and SIGHUP cancel instead of killing; a second one ends gradus at once
 /// (arenas end with it, as their lifelines do). Call it before any other thread is started.
 pub fn guard(cancel: Arc<Cancel>) -> Struck {

@@ -8,7 +8,7 @@ use super::place::{Place, Said, TINY};
 
 /// Waits for something that must come; the limit is for a host that lost it.
 #[track_caller]
-fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
     while !holds() {
         assert!(start.elapsed() < Duration::from_secs(60), "never: {what}");
