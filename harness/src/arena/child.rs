@@ -373,7 +373,8 @@ async fn perform(
     tokio::task::spawn_local(out.clone().pump());
     tokio::task::spawn_local(err.clone().pump());
     let looker =
-        (job.config.tier > Tier::Portable).then(|| Looker::new(host.proc, program.init_pid as u32));
+        (job.config.tier > Tier::Portable)
+        .then(|| Looker::new(host.proc, program.init_pid as u32).of(program.pid as u32));
     let stage = Rc::new(Stage {
         deadline: Instant::now() + Duration::from_secs(job.plan.limits.wall_s),
         plan: job.plan,

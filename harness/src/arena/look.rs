@@ -18,6 +18,8 @@ use super::timer;
 pub struct Looker {
     proc: OwnedFd,
     root: u32,
+    /// The submission's own process, if it is known.
+    own: Option<u32>,
     /// Since when each thread is known to sleep without having run: a relative timeout counts from there.
     asleep_since: HashMap<u32, (u64, Instant)>,
     /// Processor slices of each thread at the last mark, to tell which threads have worked since.
@@ -61,8 +63,26 @@ impl Looker {
         Looker {
             proc,
             root,
+            own: None,
             asleep_since: HashMap::new(),
             marked: HashMap::new(),
+        }
+    }
+
+    /// Which process of the tree is the submission's own.
+    pub fn of(self, own: u32) -> Looker {
+        Looker {
+            own: Some(own),
+            ..self
+        }
+    }
+
+    /// Whether the submission's own process lives, by any of its threads. One that has ended is waited for and
+    /// told of by init, however long init may take to get a processor: until then nothing is at rest.
+    pub fn lives(&self, look: &Look) -> bool {
+        match self.own {
+            Some(own) => look.threads.iter().any(|t| t.pid == own && !t.over()),
+            None => look.processes > 0,
         }
     }
 
@@ -334,6 +354,33 @@ mod tests {
         assert_eq!((call.number, call.args[3]), (232, 0xffff_ffff));
         assert_eq!(parse_syscall("running\n"), None);
         assert_eq!(parse_syscall("-1 0x7ffd 0x7f1\n"), None);
+    }
+
+    #[test]
+    fn who_has_ended_does_not_rest() {
+        let thread = |pid, tid, state| Thread {
+            pid,
+            tid,
+            state,
+            slices: 1,
+            run_ns: 1,
+            syscall: None,
+        };
+        let proc = rustix::fs::open("/proc", OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty());
+        let looker = Looker::new(proc.unwrap(), 1).of(2);
+        let look = |threads| Look {
+            threads,
+            processes: 2,
+            zombies: 1,
+        };
+        let child = thread(3, 3, b'S');
+        let ended = look(vec![thread(1, 1, b'S'), thread(2, 2, b'Z'), child.clone()]);
+        assert!(ended.asleep(|_| false) && !looker.lives(&ended));
+        let gone = look(vec![thread(1, 1, b'S'), child]);
+        assert!(!looker.lives(&gone));
+        // The first thread of a process may end before the others.
+        let led = look(vec![thread(2, 2, b'Z'), thread(2, 5, b'S')]);
+        assert!(looker.lives(&led));
     }
 
     #[test]

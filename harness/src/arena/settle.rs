@@ -152,7 +152,7 @@ pub async fn watch(
         let first = looker.look();
         look_due = Instant::now() + now.elapsed();
         // Its own process can't be gone without init having told so: init is about to.
-        if first.processes == 0 || !first.asleep(|tid| scene.holds(tid)) {
+        if !looker.lives(&first) || !first.asleep(|tid| scene.holds(tid)) {
             let spent = first
                 .run_ns()
                 .saturating_sub(*run_ns_at_event.get_or_insert(first.run_ns()));

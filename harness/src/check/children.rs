@@ -288,7 +288,7 @@ pub fn ends_children(view: &View) -> Verdict {
             .fact("children", running)
             .fact("ending", common::ending(view))
             .seen([moment.n, n]),
-        Finish::Hang { n } => Verdict::new(Code::SignalIgnored)
+        Finish::Hang { n } => Verdict::new(Code::ChildrenNoEnd)
             .fact("signal", signal_name(view))
             .seen([n]),
         _ => unfinished(view),
