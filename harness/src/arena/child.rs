@@ -355,10 +355,7 @@ async fn perform(
     let copy = |fd: &OwnedFd| fd.try_clone().map_err(ArenaError::Watch);
     // No copy of it may stay open when the script closes it; what takes its place is of no use to anybody.
     let place = copy(&program.stderr)?;
-    let out = output(
-        Stream::Out,
-        std::mem::replace(&mut program.stdout, place),
-    )?;
+    let out = output(Stream::Out, std::mem::replace(&mut program.stdout, place))?;
     let err = output(Stream::Err, copy(&program.stderr)?)?;
     // Where nothing is said to it, its standard input is at its end from the start.
     let stdin = program.stdin.take();
@@ -372,8 +369,7 @@ async fn perform(
     };
     tokio::task::spawn_local(out.clone().pump());
     tokio::task::spawn_local(err.clone().pump());
-    let looker =
-        (job.config.tier > Tier::Portable)
+    let looker = (job.config.tier > Tier::Portable)
         .then(|| Looker::new(host.proc, program.init_pid as u32).of(program.pid as u32));
     let stage = Rc::new(Stage {
         deadline: Instant::now() + Duration::from_secs(job.plan.limits.wall_s),

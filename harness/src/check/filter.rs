@@ -126,7 +126,10 @@ pub fn first_line(view: &View, text: &str) -> Verdict {
         _ if !view.finished() || !view.complete => unfinished(view),
         other => Verdict::new(Code::FirstLineWrong)
             .fact("expected", text)
-            .fact("got", other.map_or_else(|| "–".to_owned(), |l| shown(l.text))),
+            .fact(
+                "got",
+                other.map_or_else(|| "–".to_owned(), |l| shown(l.text)),
+            ),
     }
 }
 
@@ -145,7 +148,10 @@ pub fn last_line(view: &View, text: &str) -> Verdict {
     }
     Verdict::new(Code::LastLineWrong)
         .fact("expected", text)
-        .fact("got", last.map_or_else(|| "–".to_owned(), |l| shown(l.text)))
+        .fact(
+            "got",
+            last.map_or_else(|| "–".to_owned(), |l| shown(l.text)),
+        )
         .fact("ending", common::ending(view))
         .seen(view.end())
 }

@@ -52,13 +52,29 @@ fn run(input: &str, output: &str) -> Story {
 #[test]
 fn matching_lines_come_out_whole_and_in_order() {
     let input = "a tea\nb\ntea c";
-    check(&run(input, "start\na tea\ntea c\nstop\n"), RULE, "filter.right");
+    check(
+        &run(input, "start\na tea\ntea c\nstop\n"),
+        RULE,
+        "filter.right",
+    );
     check(&run(input, "a tea\ntea c\n"), RULE, "filter.right");
     check(&run(input, "start\ntea c\nstop\n"), RULE, "filter.missing");
     check(&run(input, "start\na tea\nstop\n"), RULE, "filter.missing");
-    check(&run(input, "start\na tea\ntea x\nstop\n"), RULE, "filter.wrong");
-    check(&run(input, "start\na tea\nb\ntea c\nstop\n"), RULE, "filter.wrong");
-    check(&run(input, "start\na tea\ntea c\ntea c\nstop\n"), RULE, "filter.more");
+    check(
+        &run(input, "start\na tea\ntea x\nstop\n"),
+        RULE,
+        "filter.wrong",
+    );
+    check(
+        &run(input, "start\na tea\nb\ntea c\nstop\n"),
+        RULE,
+        "filter.wrong",
+    );
+    check(
+        &run(input, "start\na tea\ntea c\ntea c\nstop\n"),
+        RULE,
+        "filter.more",
+    );
     check(&run(input, "start\na tea\ntea c"), RULE, "filter.wrong");
 }
 
@@ -68,9 +84,16 @@ fn what_was_not_kept_is_held_against_nobody() {
         stream: Stream::Out,
         bytes: 3,
     };
-    let story = story("[exit]").event(fed("tea\n")).event(cut).event(ended(0));
+    let story = story("[exit]")
+        .event(fed("tea\n"))
+        .event(cut)
+        .event(ended(0));
     check(&story.event(Event::End), RULE, "output.cut");
-    check(&self::story("[exit]").event(fed("tea\n")), RULE, "evidence.partial");
+    check(
+        &self::story("[exit]").event(fed("tea\n")),
+        RULE,
+        "evidence.partial",
+    );
 }
 
 #[test]

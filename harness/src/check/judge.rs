@@ -3,8 +3,8 @@
 use super::code::Code;
 use super::view::View;
 use super::{
-    Verdict, account, children, coverage, ending, failures, files, filter, flight, held, house, idle,
-    memory, output, parallel, serving, site, sockets, visited,
+    Verdict, account, children, coverage, ending, failures, files, filter, flight, held, house,
+    idle, memory, output, parallel, serving, site, sockets, visited,
 };
 use crate::task::Amount;
 use crate::task::Scenario;

@@ -71,12 +71,13 @@ pub fn expand(task: &Task, scenario: &Scenario, set: usize, seed: u64) -> Result
     let number = u32::try_from(set).unwrap_or(u32::MAX);
     let seed = derive(seed, &[&scenario.scenario, &number.to_string()]);
     let mut site = None;
-    let commands = super::children::commands(&scenario.world.children, params, seed).map_err(
-        |source| PlanError::Children {
-            scenario: scenario.scenario.clone(),
-            source,
-        },
-    )?;
+    let commands =
+        super::children::commands(&scenario.world.children, params, seed).map_err(|source| {
+            PlanError::Children {
+                scenario: scenario.scenario.clone(),
+                source,
+            }
+        })?;
     let items = match &scenario.world.origin {
         Some(origin) => List {
             name: &scenario.scenario,

@@ -30,7 +30,8 @@ pub struct Commands {
 pub enum Waits {
     #[default]
     No,
-    Yes,
+    /// The shell itself waits.
+    Own,
     /// A child of the command's shell waits, and the shell waits for it.
     Nested,
 }

@@ -129,8 +129,20 @@ impl Target {
         );
         let began = Instant::now();
         let said = self.place.gradus(&[
-            "grade", "hostile", &sub, "--tier", tier, "--seed", "7", "--results", &results,
-            "--audience", "teacher", "--format", "json", "-q",
+            "grade",
+            "hostile",
+            &sub,
+            "--tier",
+            tier,
+            "--seed",
+            "7",
+            "--results",
+            &results,
+            "--audience",
+            "teacher",
+            "--format",
+            "json",
+            "-q",
         ]);
         let took = began.elapsed();
         if said.code == Some(5) && said.err.contains("was asked for") {
@@ -148,7 +160,14 @@ impl Target {
             .collect();
         let unguarded = report["unguarded"].as_array().into_iter().flatten();
         for format in ["terminal", "markdown", "junit", "json"] {
-            let shown = self.place.gradus(&["report", &results, "--format", format, "--audience", "teacher"]);
+            let shown = self.place.gradus(&[
+                "report",
+                &results,
+                "--format",
+                format,
+                "--audience",
+                "teacher",
+            ]);
             trouble.extend(danger(&shown.out).map(|what| format!("{format}: {what}")));
         }
         Some(Seen {
@@ -171,7 +190,8 @@ impl Target {
             .flatten()
             .map(|run| read(&run.path().join("evidence.jsonl")))
             .collect();
-        said += &std::fs::read_to_string(Path::new(results).join("grading.json")).unwrap_or_default();
+        said +=
+            &std::fs::read_to_string(Path::new(results).join("grading.json")).unwrap_or_default();
         said += &report["build"].to_string();
         let words = said.split("worked: ").skip(1);
         words
@@ -221,10 +241,7 @@ fn judge(client: &str, seen: &Seen, base: &Seen, expected: &Outcome) -> Vec<Stri
     }
     if client == "wrong" {
         if seen.score > base.score {
-            wrong.push(format!(
-                "gained: {} instead of {}",
-                seen.score, base.score
-            ));
+            wrong.push(format!("gained: {} instead of {}", seen.score, base.score));
         }
         return wrong;
     }
@@ -235,10 +252,7 @@ fn judge(client: &str, seen: &Seen, base: &Seen, expected: &Outcome) -> Vec<Stri
         return wrong;
     }
     for (check, usual) in &base.outcomes {
-        let is = seen
-            .outcomes
-            .get(check)
-            .map_or("missing", String::as_str);
+        let is = seen.outcomes.get(check).map_or("missing", String::as_str);
         let right = if expected.loses.contains(check) {
             is == "fail"
         } else if expected.undecided.contains(check) {
@@ -281,7 +295,10 @@ fn attacks_gain_nothing_and_what_is_not_stopped_is_said() {
             assert!(seen.works.is_empty());
             if client == "client" {
                 assert!(
-                    !seen.outcomes.values().any(|o| o == "fail" || o == "harness_fault"),
+                    !seen
+                        .outcomes
+                        .values()
+                        .any(|o| o == "fail" || o == "harness_fault"),
                     "{tier}: {:?}",
                     seen.outcomes
                 );
@@ -314,7 +331,10 @@ fn attacks_gain_nothing_and_what_is_not_stopped_is_said() {
                         &expected.unwrap_or_default(),
                     );
                     if only.is_some() || std::env::var_os("GRADUS_SAYS").is_some() {
-                        eprintln!("{attack} {client} {tier}: {:?} {} {:?} {:?}", seen.took, seen.score, seen.works, seen.outcomes);
+                        eprintln!(
+                            "{attack} {client} {tier}: {:?} {} {:?} {:?}",
+                            seen.took, seen.score, seen.works, seen.outcomes
+                        );
                     }
                     if !problems.is_empty() {
                         let mut wrong = wrong.lock().expect("not poisoned");

@@ -1,8 +1,9 @@
 //! The real `gradus`, as a user calls it.
 
 mod bad_input;
-mod hostile;
 mod grading;
+mod hostile;
 mod place;
 mod reading;
 mod stopping;
+mod streams;
