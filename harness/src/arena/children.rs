@@ -64,7 +64,12 @@ pub fn listing(plan: &Plan, place: &Path) -> String {
 fn line(command: &Command, index: usize, place: &str) -> String {
     let mut parts = Vec::new();
     match command.prints {
-        Prints::Line => parts.extend(command.lines().iter().map(|line| format!("printf '{line}'"))),
+        Prints::Line => parts.extend(
+            command
+                .lines()
+                .iter()
+                .map(|line| format!("printf '{line}'")),
+        ),
         Prints::Halves => parts.push(format!("printf '{}'", command.halves().0)),
         Prints::Much => parts.push(format!("cat '{place}/{index}.txt'")),
         Prints::Nothing => {}
@@ -72,7 +77,7 @@ fn line(command: &Command, index: usize, place: &str) -> String {
     let wait = format!("{{ echo {index} >'{place}/{NEWS}'; read x; }} <'{place}/{index}'");
     match command.waits {
         Waits::No => {}
-        Waits::Yes => parts.push(wait),
+        Waits::Own => parts.push(wait),
         Waits::Nested => parts.push(format!("( {wait}; : )")),
     }
     if command.prints == Prints::Halves {
@@ -149,7 +154,9 @@ impl Children {
     fn take(self: &Rc<Self>, bytes: &mut Vec<u8>) {
         while let Some(end) = bytes.iter().position(|&b| b == b'\n') {
             let line: Vec<u8> = bytes.drain(..=end).collect();
-            let number = std::str::from_utf8(&line).ok().and_then(|l| l.trim().parse().ok());
+            let number = std::str::from_utf8(&line)
+                .ok()
+                .and_then(|l| l.trim().parse().ok());
             if let Some(index) = number {
                 self.reported(index);
             }
@@ -205,7 +212,11 @@ impl Probe for Children {
     fn gone(&self, conns: &[u64]) -> Vec<(u64, Fate)> {
         let waiting = self.waiting.borrow();
         let dead = |conn: &&u64| waiting.get(conn).is_some_and(|fd| unread(fd));
-        conns.iter().filter(dead).map(|&conn| (conn, Fate::Gone)).collect()
+        conns
+            .iter()
+            .filter(dead)
+            .map(|&conn| (conn, Fate::Gone))
+            .collect()
     }
 }
 

@@ -111,7 +111,10 @@ impl Stage {
                 self.observe(self.whole_patience(), || self.listening())
                     .await
             }
-            Step::Work(work) => self.work(Duration::from_millis(self.plan.amount(&work.cpu_ms)?)).await,
+            Step::Work(work) => {
+                self.work(Duration::from_millis(self.plan.amount(&work.cpu_ms)?))
+                    .await
+            }
             Step::Feed(feed) => self.feed(index, feed)?,
             Step::EndInput => self.end_input(),
             Step::CloseOutput => self.close_output(),

@@ -194,7 +194,10 @@ pub fn passes_output(view: &View) -> Verdict {
     if !view.finished() || !view.complete {
         return unfinished(view);
     }
-    let mut short: Vec<_> = due.values().filter(|(_, lines, next)| *next < lines.len()).collect();
+    let mut short: Vec<_> = due
+        .values()
+        .filter(|(_, lines, next)| *next < lines.len())
+        .collect();
     short.sort_unstable_by_key(|(index, ..)| *index);
     match short.first() {
         Some((index, lines, next)) => Verdict::new(Code::OutputLost)
@@ -213,7 +216,10 @@ fn speaks_of(line: &str, command: &Command) -> bool {
 }
 
 fn mixed(line: &str, command: &Command) -> Verdict {
-    let index = command.tag[1..].split('x').next().and_then(|n| n.parse().ok());
+    let index = command.tag[1..]
+        .split('x')
+        .next()
+        .and_then(|n| n.parse().ok());
     Verdict::new(Code::OutputMixed)
         .fact("command", name(index.unwrap_or(0)))
         .fact("line", shown(line))
@@ -288,7 +294,7 @@ pub fn ends_children(view: &View) -> Verdict {
             .fact("children", running)
             .fact("ending", common::ending(view))
             .seen([moment.n, n]),
-        Finish::Hang { n } => Verdict::new(Code::SignalIgnored)
+        Finish::Hang { n } => Verdict::new(Code::ChildrenNoEnd)
             .fact("signal", signal_name(view))
             .seen([n]),
         _ => unfinished(view),

@@ -5,7 +5,7 @@ use crate::task::children::{Prints, Waits};
 
 fn command(index: usize, prints: Prints, exit: u8) -> Command {
     Command {
-        waits: Waits::Yes,
+        waits: Waits::Own,
         prints,
         exit,
         killed: None,
@@ -15,13 +15,19 @@ fn command(index: usize, prints: Prints, exit: u8) -> Command {
 
 /// A run of these commands.
 fn story(commands: Vec<Command>, steps: &str) -> Story {
-    let items = commands.iter().enumerate().map(|(i, c)| c.item(i)).collect();
+    let items = commands
+        .iter()
+        .enumerate()
+        .map(|(i, c)| c.item(i))
+        .collect();
     Story::new(2, items, script(steps)).header(|header| header.plan.commands = commands)
 }
 
 fn three(steps: &str) -> Story {
     story(
-        (0..3).map(|i| command(i, Prints::Nothing, i as u8)).collect(),
+        (0..3)
+            .map(|i| command(i, Prints::Nothing, i as u8))
+            .collect(),
         steps,
     )
 }
@@ -48,10 +54,18 @@ fn each_command_has_its_code() {
 /// The commands 1 and 0 end, with a rest between.
 fn ends(text: &str) -> Story {
     let steps = "[settle, release: { count: 1 }, settle, open, exit]";
-    let answered = |story: Story, item| story.release([item]).end_kept(item, crate::evidence::Ending::Complete);
+    let answered = |story: Story, item| {
+        story
+            .release([item])
+            .end_kept(item, crate::evidence::Ending::Complete)
+    };
     let story = three(steps).ask([0, 1]).settle(0);
     let story = answered(story, 1).reached(1).settle(2);
-    answered(story, 0).reached(3).out(text).exit(1).event(Event::End)
+    answered(story, 0)
+        .reached(3)
+        .out(text)
+        .exit(1)
+        .event(Event::End)
 }
 
 #[test]
@@ -63,7 +77,12 @@ fn lines_come_as_commands_end() {
 #[test]
 fn output_is_whole_and_comes_before_the_end() {
     let halves = || vec![command(0, Prints::Halves, 0), command(1, Prints::Line, 0)];
-    let said = |text: &str| story(halves(), "[exit]").out(text).exit(0).event(Event::End);
+    let said = |text: &str| {
+        story(halves(), "[exit]")
+            .out(text)
+            .exit(0)
+            .event(Event::End)
+    };
     let (first, rest) = halves()[0].halves();
     let right = format!("c1xff has one line\n1 0\n{first}{rest}\n0 0\n");
     check(&said(&right), OUTPUT, "passing.right");
@@ -71,7 +90,11 @@ fn output_is_whole_and_comes_before_the_end() {
     check(&said(&mixed), OUTPUT, "passing.mixed");
     let late = format!("c1xff has one line\n1 0\n0 0\n{first}{rest}\n");
     check(&said(&late), OUTPUT, "passing.after_end");
-    check(&said("c1xff has one line\n1 0\n0 0\n"), OUTPUT, "passing.lost");
+    check(
+        &said("c1xff has one line\n1 0\n0 0\n"),
+        OUTPUT,
+        "passing.lost",
+    );
 }
 
 #[test]
@@ -99,7 +122,12 @@ fn zombies_count_where_the_program_rests() {
 #[test]
 fn a_signal_ends_all() {
     let rule = "ends_children: {}";
-    let signalled = || three("[settle, signal: TERM, exit]").ask([0, 1]).settle(0).reached(1);
+    let signalled = || {
+        three("[settle, signal: TERM, exit]")
+            .ask([0, 1])
+            .settle(0)
+            .reached(1)
+    };
     let ended = signalled().abandon([0, 1]).exit(143).event(Event::End);
     check(&ended, rule, "orphans.none");
     let orphans = signalled().exit(143).event(Event::Leftover {
@@ -113,8 +141,14 @@ fn a_signal_ends_all() {
 
 #[test]
 fn requests_in_flight_are_commands_that_run() {
-    let story = three("[until: { in_flight: limit }, settle, exit]").ask([0, 1]).reached(0);
+    let story = three("[until: { in_flight: limit }, settle, exit]")
+        .ask([0, 1])
+        .reached(0);
     check(&story, "reaches: { in_flight: limit }", "children.reached");
     let story = three("[settle, exit]").ask([0]).settle(0);
-    check(&story, "reaches: { in_flight: limit }", "children.not_reached");
+    check(
+        &story,
+        "reaches: { in_flight: limit }",
+        "children.not_reached",
+    );
 }

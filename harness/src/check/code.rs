@@ -342,6 +342,8 @@ codes! {
     ProcessesUnknown "reaping.unknown" Inconclusive [];
     /// The signal ended the program and its children.
     ChildrenEnded "orphans.none" Pass ["children" "ending"];
+    /// The signal doesn't end the program.
+    ChildrenNoEnd "orphans.no_end" Fail ["signal"];
     /// Children outlived the program.
     ChildrenLeft "orphans.left" Fail ["processes" "names"];
     /// So many computed at the same time.

@@ -16,7 +16,7 @@ use crate::evidence::{Event, Record, StepOutcome, Worked};
 use crate::task::script::Step;
 
 /// Voluntary sleeps in a second of processor time from which on a thread is one that takes turns.
-const TURNS: u64 = 50;
+const TURNS: u64 = 100;
 /// A thread with a smaller share of all is a helper, per cent.
 const HELPER: u64 = 5;
 /// Degrees, in hundredths.
@@ -102,7 +102,9 @@ fn degree(view: &View) -> Result<Degree, Verdict> {
     let looks = &view.work.0;
     let whole: u64 = looks.last().map_or(0, |(_, threads)| run(threads));
     // The start of a runtime is not yet the work.
-    let first = looks.iter().position(|(_, threads)| run(threads) * 3 >= whole);
+    let first = looks
+        .iter()
+        .position(|(_, threads)| run(threads) * 3 >= whole);
     let (Some(first), Some(last)) = (first, looks.len().checked_sub(1)) else {
         return Err(Verdict::new(Code::ProcessesUnknown));
     };
@@ -113,13 +115,23 @@ fn degree(view: &View) -> Result<Degree, Verdict> {
     for (i, (_, threads)) in looks[first..].iter().enumerate() {
         for thread in *threads {
             // Whoever is new began since the last look: all of its time counts.
-            let begun = if i == 0 { *thread } else { Worked { tid: thread.tid, ..Worked::default() } };
+            let begun = if i == 0 {
+                *thread
+            } else {
+                Worked {
+                    tid: thread.tid,
+                    ..Worked::default()
+                }
+            };
             spans.entry(thread.tid).or_insert((begun, *thread)).1 = *thread;
         }
     }
     let spent = |(begun, ended): &(Worked, Worked)| ended.run_ns.saturating_sub(begun.run_ns);
     let all: u64 = spans.values().map(spent).sum();
-    let workers: Vec<_> = spans.values().filter(|span| spent(span) * 100 >= all * HELPER).collect();
+    let workers: Vec<_> = spans
+        .values()
+        .filter(|span| spent(span) * 100 >= all * HELPER)
+        .collect();
     let wall = at(looks[last].1).saturating_sub(at(looks[first].1));
     if all == 0 || wall == 0 {
         return Err(Verdict::new(Code::ProcessesUnknown));

@@ -7,19 +7,24 @@ const NO_MORE: &str = "works_no_more: { workers: 2 }";
 
 /// Looks at threads that gain so much each 100 ms: time on a processor, time in the queue (ms), sleeps.
 fn run(gains: &[(u64, u64, u64)]) -> Story {
-    let story = Story::new(1, Vec::new(), script("[work: { cpu_ms: 1000 }, signal: KILL, exit]"));
-    (0..=20).fold(story, |story, look| {
-        let thread = |(i, (run, wait, sleeps)): (usize, &(u64, u64, u64))| Worked {
-            tid: i as u32 + 10,
-            at_ns: look * 100_000_000,
-            run_ns: look * run * 1_000_000,
-            wait_ns: look * wait * 1_000_000,
-            sleeps: look * sleeps,
-        };
-        let threads = gains.iter().enumerate().map(thread).collect();
-        story.event(Event::Work { threads })
-    })
-    .reached(0)
+    let story = Story::new(
+        1,
+        Vec::new(),
+        script("[work: { cpu_ms: 1000 }, signal: KILL, exit]"),
+    );
+    (0..=20)
+        .fold(story, |story, look| {
+            let thread = |(i, (run, wait, sleeps)): (usize, &(u64, u64, u64))| Worked {
+                tid: i as u32 + 10,
+                at_ns: look * 100_000_000,
+                run_ns: look * run * 1_000_000,
+                wait_ns: look * wait * 1_000_000,
+                sleeps: look * sleeps,
+            };
+            let threads = gains.iter().enumerate().map(thread).collect();
+            story.event(Event::Work { threads })
+        })
+        .reached(0)
 }
 
 #[test]
@@ -39,7 +44,11 @@ fn taking_turns_is_not_computing_at_once() {
 
 #[test]
 fn in_between_nothing_is_said() {
-    check(&run(&[(100, 0, 0), (38, 0, 0)]), AT_ONCE, "parallel.doubtful");
+    check(
+        &run(&[(100, 0, 0), (38, 0, 0)]),
+        AT_ONCE,
+        "parallel.doubtful",
+    );
 }
 
 #[test]
@@ -59,7 +68,9 @@ fn numbers_come_in_their_order() {
     let story = |text: &str| {
         Story::new(1, Vec::new(), script("[exit]"))
             .header(|h| {
-                h.plan.params.insert("numbers".into(), Value::Text("7 10 3".into()));
+                h.plan
+                    .params
+                    .insert("numbers".into(), Value::Text("7 10 3".into()));
             })
             .out(text)
             .exit(0)

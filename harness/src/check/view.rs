@@ -294,9 +294,8 @@ impl<'a> View<'a> {
         } else {
             usize::MAX
         };
-        (0..items.len()).filter(move |&i| {
-            i != last && View::visible(&items[i]) && items[i].listed > 0
-        })
+        (0..items.len())
+            .filter(move |&i| i != last && View::visible(&items[i]) && items[i].listed > 0)
     }
 
     /// Number of the event of each request that was in flight just after event `n`.

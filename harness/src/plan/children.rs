@@ -54,7 +54,10 @@ impl Command {
     /// The two parts of a line that is printed in halves.
     pub fn halves(&self) -> (String, String) {
         let tag = &self.tag;
-        (format!("{tag} begins a line "), format!("and {tag} ends it"))
+        (
+            format!("{tag} begins a line "),
+            format!("and {tag} ends it"),
+        )
     }
 
     /// The entry that stands for it among those which can be in flight.
@@ -81,11 +84,7 @@ pub fn name(index: usize) -> String {
 ///
 /// # Errors
 /// When an amount has no value under these parameters.
-pub fn commands(
-    all: &[Commands],
-    params: &Params,
-    seed: u64,
-) -> Result<Vec<Command>, AmountError> {
+pub fn commands(all: &[Commands], params: &Params, seed: u64) -> Result<Vec<Command>, AmountError> {
     let mut list = Vec::new();
     for some in all {
         for _ in 0..some.count.value(params)?.min(MOST) {

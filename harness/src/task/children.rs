@@ -29,11 +29,9 @@ pub struct Commands {
 #[serde(rename_all = "snake_case")]
 pub enum Waits {
     #[default]
-    #[serde(rename = "never")]
     No,
-    // A bare `yes` is a truth value to some readers of YAML.
-    #[serde(rename = "itself")]
-    Yes,
+    /// The shell itself waits.
+    Own,
     /// A child of the command's shell waits, and the shell waits for it.
     Nested,
 }

@@ -15,3 +15,4 @@ mod robust;
 mod server;
 mod starting;
 mod stopping;
+mod streams;
