@@ -27,6 +27,7 @@ use crate::world::diag::Diag;
 use crate::world::ledger::Ledger;
 use crate::world::origin::{Origin, OriginError, Serving};
 use crate::world::park;
+use crate::world::peers::Peers;
 use crate::world::side::Side;
 use crate::world::swarm::{Shared, Swarm};
 
@@ -214,6 +215,17 @@ async fn run(job: Job, host: Host, sealed: Sealed, side: Rc<Side>) -> Result<(),
         let target = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         Callers::new(recorder.clone(), side.clone(), target)
     });
+    let mut peers = None;
+    if !plan.peers.is_empty() {
+        let opened = Peers::open(&plan.peers, &recorder, &side).await;
+        let (opened, addrs) = opened.map_err(ArenaError::World)?;
+        values.insert(
+            "targets".into(),
+            addrs.iter().map(SocketAddr::to_string).collect(),
+        );
+        recorder.record(Event::Peers { addrs });
+        peers = Some(opened);
+    }
     let shelf = match &plan.world.disk {
         Some(disk) => {
             values.insert(
@@ -240,6 +252,7 @@ async fn run(job: Job, host: Host, sealed: Sealed, side: Rc<Side>) -> Result<(),
                 ledger,
                 serving,
                 swarm,
+                peers,
                 callers,
                 disk,
                 shelf,
@@ -327,6 +340,7 @@ struct World {
     ledger: Rc<Ledger>,
     serving: Option<Serving>,
     swarm: Option<Swarm>,
+    peers: Option<Peers>,
     callers: Option<Callers>,
     disk: Option<Rc<Disk>>,
     shelf: Option<Shelf>,
@@ -341,6 +355,7 @@ async fn perform(
         ledger,
         serving,
         swarm,
+        peers,
         callers,
         disk,
         shelf,
@@ -368,6 +383,7 @@ async fn perform(
         ledger,
         serving,
         swarm,
+        peers,
         callers,
         disk,
         shelf,

@@ -170,6 +170,7 @@ impl Stage {
             requests: value(&condition.requests)?,
             answered: value(&condition.answered)?,
             held: value(&condition.held)?,
+            met: value(&condition.met)?,
             lines: value(&condition.lines)?,
             replied: self.members(condition.replied.as_ref())?,
             echoed: self.members(condition.echoed.as_ref())?,
@@ -186,6 +187,7 @@ impl Stage {
             && least(goal.requests, counts.requests)
             && least(goal.answered, counts.answered)
             && least(goal.held, self.held())
+            && least(goal.met, self.peers.as_ref().map_or(0, |p| p.met()))
             && least(goal.lines, self.lines())
             && goal.replied.as_ref().is_none_or(|m| self.have_replies(m))
             && goal
@@ -254,6 +256,7 @@ struct Goal {
     requests: Option<u64>,
     answered: Option<u64>,
     held: Option<u64>,
+    met: Option<u64>,
     lines: Option<u64>,
     replied: Option<(String, Option<u64>)>,
     echoed: Option<(String, Option<u64>)>,

@@ -8,7 +8,7 @@ use super::Verdict;
 use super::code::Code;
 use super::common::{undecided, unfinished};
 use super::serving;
-use super::view::{How, View, fetches};
+use super::view::{Finish, How, View, fetches};
 use crate::evidence::http::{self, Answer};
 use crate::evidence::{CallEnding, Event, Record, StepOutcome};
 use crate::plan::upstream::City;
@@ -217,6 +217,10 @@ fn judged(
 
 /// No call, or none that anything is known of.
 fn nobody_served(view: &View) -> Verdict {
+    // What came after that was the harness ending the program.
+    if matches!(view.finish, Finish::GaveUp { .. }) {
+        return unfinished(view);
+    }
     let verdict = serving::not_listening(view).or_else(|| serving::ended(view));
     verdict.unwrap_or_else(|| unfinished(view))
 }

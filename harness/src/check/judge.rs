@@ -4,7 +4,7 @@ use super::code::Code;
 use super::view::View;
 use super::{
     Verdict, account, calls, cities, coverage, ending, failures, files, flight, held, house, idle,
-    memory, output, serving, site, sockets, taken, threads, visited,
+    memory, output, peers, serving, site, sockets, taken, threads, visited,
 };
 use crate::task::Amount;
 use crate::task::Scenario;
@@ -60,6 +60,9 @@ pub fn judge(rule: &Rule, view: &View) -> Verdict {
         Rule::Closes(of) => with(view, &of.ms, |ms| idle::closes(view, &of.group, ms)),
         Rule::EndsOnSignal(_) => account::ends_on_signal(view),
         Rule::PrintsCities(of) => cities::prints(view, &of.says, of.exact),
+        Rule::NamesOutcomes(of) => peers::names(view, &of.does, of.exact),
+        Rule::MeetsAll(_) => peers::meets_all(view),
+        Rule::InTime(_) => peers::in_time(view),
         Rule::Replies(of) => calls::replies(view, &of.group),
         Rule::JsonReplies(of) => calls::json(view, &of.group),
         Rule::AsksEach(_) => calls::asks_each(view),

@@ -19,6 +19,7 @@ mod judge;
 mod known;
 pub mod memory;
 mod output;
+mod peers;
 mod reading;
 mod serving;
 mod shelf;

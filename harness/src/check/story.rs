@@ -72,6 +72,7 @@ impl Story {
             items,
             site: None,
             upstream: None,
+            peers: Vec::new(),
             script,
             limits: Limits::default(),
         };

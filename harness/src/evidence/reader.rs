@@ -185,6 +185,7 @@ mod tests {
             items: Vec::new(),
             site: None,
             upstream: None,
+            peers: Vec::new(),
             script: Vec::new(),
             limits: Limits::default(),
         };

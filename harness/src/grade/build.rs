@@ -39,6 +39,7 @@ pub(super) fn plan(task: &str, command: &[String]) -> Plan {
         items: Vec::new(),
         site: None,
         upstream: None,
+        peers: Vec::new(),
         script: vec![Step::Exit],
         limits: LIMITS,
     }

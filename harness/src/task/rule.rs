@@ -84,6 +84,12 @@ pub enum Rule {
     Visits(Visits),
     /// A site: standard output has `URL STATUS` or `URL ERROR reason` for each page that was visited.
     PrintsVisits(Empty),
+    /// Bare targets: standard output names the right outcome of each.
+    NamesOutcomes(Outcomes),
+    /// Bare targets: all were connected to at the same time, by the script's `until: { met: … }`.
+    MeetsAll(Empty),
+    /// Bare targets: none was given up before the run's parameter `timeout` (seconds), or kept on after it.
+    InTime(Empty),
     /// Calls of the group got the answer that is due: of a city its weather as JSON, `no data` or 502; without
     /// a city 400. At each `until: { replied: … }` of the script that names the group.
     Replies(Group),
@@ -119,6 +125,16 @@ pub struct Cities {
     pub says: Vec<super::upstream::Says>,
     /// The line must be the contract's own; else it is enough that one names the city and its weather, or
     /// none for a city without.
+    pub exact: bool,
+}
+
+/// Which targets are looked for, and how closely.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Outcomes {
+    /// Targets of these kinds; all, if left out.
+    pub does: Vec<super::peer::Does>,
+    /// The line must be the contract's own; else it is enough that one has the target and the right word.
     pub exact: bool,
 }
 

@@ -109,6 +109,7 @@ impl Flaws {
             requests,
             answered,
             held,
+            met,
             lines,
             replied,
             echoed,
@@ -126,6 +127,7 @@ impl Flaws {
             ("requests", requests, false),
             ("answered", answered, false),
             ("lines", lines, false),
+            ("met", met, false),
         ];
         if let Some(held) = held {
             self.held(&at.to("held"), scenario, held);
@@ -143,7 +145,7 @@ impl Flaws {
             let Some(amount) = amount else { continue };
             let at = at.to(key);
             self.amount(&at, scenario, amount);
-            if !scenario.world.has_pages() && key != "lines" {
+            if !scenario.world.has_pages() && !["lines", "met"].contains(&key) {
                 self.help(
                     &at,
                     "this world has no origin: it never sees a request",

@@ -90,6 +90,7 @@ fn plan(items: Vec<Item>, gate: Option<Point>) -> Plan {
         items,
         site: None,
         upstream: None,
+        peers: Vec::new(),
         script: Vec::new(),
         limits: Limits::default(),
     }
