@@ -69,6 +69,8 @@ pub enum Seen {
     GaveUp(&'static str),
 }
 
+/// So many times longer a program is watched that uses the processor and does nothing.
+const SPINNER: u32 = 3;
 /// Between the two looks: lets work that is under way in the kernel surface.
 const GAP: Duration = Duration::from_millis(1);
 const NAP_MIN: Duration = Duration::from_micros(100);
@@ -96,6 +98,7 @@ pub async fn watch(
     let mut look_due = Instant::now();
     let mut run_ns_at_event = None;
     let mut stuck_bytes = 0;
+    let mut spent = 0;
     loop {
         scene.drain().await;
         if goal() {
@@ -116,13 +119,19 @@ pub async fn watch(
                 if told.is_some() {
                     calm.event(now);
                 }
-                (nap, run_ns_at_event, stuck_bytes) = (NAP_MIN, None, 0);
+                (nap, run_ns_at_event, stuck_bytes, spent) = (NAP_MIN, None, 0, 0);
                 if scene.nap(NAP_MIN) {
                     continue;
                 }
             }
         }
-        if calm.quiet(now) >= patience.idle {
+        // One that seems to spin on a busy host is given the time to show it.
+        let watched = if spent >= patience.spin.as_nanos() as u64 / 10 {
+            patience.idle * SPINNER
+        } else {
+            patience.idle
+        };
+        if calm.quiet(now) >= watched {
             return Seen::GaveUp(
                 "nothing happened for too long, though the program could still run",
             );
@@ -153,7 +162,7 @@ pub async fn watch(
         look_due = Instant::now() + now.elapsed();
         // Its own process can't be gone without init having told so: init is about to.
         if first.processes == 0 || !first.asleep(|tid| scene.holds(tid)) {
-            let spent = first
+            spent = first
                 .run_ns()
                 .saturating_sub(*run_ns_at_event.get_or_insert(first.run_ns()));
             if Duration::from_nanos(spent) >= patience.spin {

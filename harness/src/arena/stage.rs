@@ -77,7 +77,9 @@ impl Scene for Stage {
     }
 
     fn busy(&self) -> bool {
-        self.ledger.busy() || self.swarm.as_ref().is_some_and(Swarm::busy)
+        self.ledger.busy()
+            || self.peers.as_ref().is_some_and(Peers::busy)
+            || self.swarm.as_ref().is_some_and(Swarm::busy)
     }
 
     fn on_the_way(&self) -> bool {

@@ -53,6 +53,8 @@ struct Shared {
     diag: Option<Rc<Diag>>,
     met: Cell<u64>,
     next: Cell<u32>,
+    /// Connections on which we are about to say more.
+    busy: Cell<u32>,
     over: Cell<bool>,
 }
 
@@ -72,6 +74,7 @@ impl Peers {
             diag: Diag::new().ok(),
             met: Cell::new(0),
             next: Cell::new(0),
+            busy: Cell::new(0),
             over: Cell::new(false),
         });
         let (mut kept, mut addrs) = (Vec::new(), Vec::new());
@@ -106,6 +109,11 @@ impl Peers {
     /// Connections so far.
     pub fn met(&self) -> u64 {
         self.shared.met.get()
+    }
+
+    /// Whether something is about to be said on a connection, by the clock.
+    pub fn busy(&self) -> bool {
+        self.shared.busy.get() > 0
     }
 
     /// The run is over: what happens now is no news of the submission.
@@ -215,7 +223,6 @@ impl Shared {
                 Err(_) => return PeerEnding::Client,
             }
         }
-        let mut drips = 0;
         let say = |text: &[u8]| rustix::net::send(stream.get_ref(), text, SendFlags::NOSIGNAL);
         match does {
             Does::Line => {
@@ -230,26 +237,34 @@ impl Shared {
                 let _ = sockopt::set_socket_linger(stream.get_ref(), Some(Duration::ZERO));
                 return PeerEnding::World;
             }
-            Does::Drip => loop {
-                if say(b".").is_err() {
+            Does::Drip => {
+                self.busy.set(self.busy.get() + 1);
+                let gone = self.drip(stream, conn).await;
+                self.busy.set(self.busy.get() - 1);
+                if gone {
                     return PeerEnding::Client;
                 }
-                match timeout(DRIP, self.hear(stream)).await {
-                    Ok(Ok(0) | Err(_)) => return PeerEnding::Client,
-                    Ok(Ok(_)) | Err(_) => {}
-                }
-                drips += 1;
-                if drips > DRIPS {
-                    break;
-                }
-                if self.taken(stream) {
-                    self.recorder.record(Event::PeerHeard { conn });
-                }
-            },
+            }
             Does::Silent | Does::Refuse | Does::Unreachable => {}
         }
         while let Ok(1..) = self.hear(stream).await {}
         PeerEnding::Client
+    }
+
+    /// Says a byte now and then. Whether the client went meanwhile.
+    async fn drip(&self, stream: &AsyncFd<OwnedFd>, conn: u32) -> bool {
+        for _ in 0..DRIPS {
+            if rustix::net::send(stream.get_ref(), b".", SendFlags::NOSIGNAL).is_err() {
+                return true;
+            }
+            if let Ok(Ok(0) | Err(_)) = timeout(DRIP, self.hear(stream)).await {
+                return true;
+            }
+            if self.taken(stream) {
+                self.recorder.record(Event::PeerHeard { conn });
+            }
+        }
+        false
     }
 
     /// Whether nothing waits unread at the client. Where the host doesn't tell: no.
