@@ -1,6 +1,7 @@
 //! The real `gradus`, as a user calls it.
 
 mod bad_input;
+mod clients;
 mod grading;
 mod hostile;
 mod place;
