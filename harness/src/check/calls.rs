@@ -122,6 +122,9 @@ pub fn json(view: &View, group: &str) -> Verdict {
 
 /// Each call about a city made the submission ask about it.
 pub fn asks_each(view: &View) -> Verdict {
+    if let Some(verdict) = serving::not_listening(view) {
+        return verdict;
+    }
     let fetches = fetches(view);
     let mut calls: BTreeMap<usize, Vec<&Call>> = BTreeMap::new();
     for call in view.calls.all.values() {
@@ -159,6 +162,9 @@ fn judged(
     well: Code,
     wrong: impl Fn(&Call, u64, &Answer) -> Option<Verdict>,
 ) -> Verdict {
+    if let Some(verdict) = serving::not_listening(view) {
+        return verdict;
+    }
     let waits = |step: &Step| matches!(step, Step::Until(c) if c.replied.as_ref().is_some_and(|m| m.group == group));
     let calls: Vec<&Call> = view.calls.of(group).collect();
     if calls.is_empty() {
