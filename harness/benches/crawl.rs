@@ -54,6 +54,7 @@ fn serve(pages: u64) {
         items,
         site: Some(graph),
         upstream: None,
+        peers: Vec::new(),
         script: Vec::new(),
         limits: Limits::default(),
     };

@@ -93,6 +93,7 @@ fn serve_origin() {
         items: vec![item],
         site: None,
         upstream: None,
+        peers: Vec::new(),
         script: Vec::new(),
         limits: Limits::default(),
     };

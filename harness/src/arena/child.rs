@@ -29,6 +29,7 @@ use crate::world::diag::Diag;
 use crate::world::ledger::Ledger;
 use crate::world::origin::{Origin, OriginError, Serving};
 use crate::world::park;
+use crate::world::peers::Peers;
 use crate::world::side::Side;
 use crate::world::swarm::{Shared, Swarm};
 
@@ -231,6 +232,17 @@ async fn run(job: Job, host: Host, sealed: Sealed, side: Rc<Side>) -> Result<(),
         let target = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         Callers::new(recorder.clone(), side.clone(), target)
     });
+    let mut peers = None;
+    if !plan.peers.is_empty() {
+        let opened = Peers::open(&plan.peers, &recorder, &side).await;
+        let (opened, addrs) = opened.map_err(ArenaError::World)?;
+        values.insert(
+            "targets".into(),
+            addrs.iter().map(SocketAddr::to_string).collect(),
+        );
+        recorder.record(Event::Peers { addrs });
+        peers = Some(opened);
+    }
     let shelf = match &plan.world.disk {
         Some(disk) => {
             values.insert(
@@ -257,6 +269,7 @@ async fn run(job: Job, host: Host, sealed: Sealed, side: Rc<Side>) -> Result<(),
                 ledger,
                 serving,
                 swarm,
+                peers,
                 callers,
                 disk,
                 shelf,
@@ -344,6 +357,7 @@ struct World {
     ledger: Rc<Ledger>,
     serving: Option<Serving>,
     swarm: Option<Swarm>,
+    peers: Option<Peers>,
     callers: Option<Callers>,
     disk: Option<Rc<Disk>>,
     shelf: Option<Shelf>,
@@ -358,6 +372,7 @@ async fn perform(
         ledger,
         serving,
         swarm,
+        peers,
         callers,
         disk,
         shelf,
@@ -395,6 +410,7 @@ async fn perform(
         ledger,
         serving,
         swarm,
+        peers,
         callers,
         disk,
         shelf,

@@ -205,6 +205,7 @@ impl Stage {
             requests: value(&condition.requests)?,
             answered: value(&condition.answered)?,
             held: value(&condition.held)?,
+            met: value(&condition.met)?,
             lines: value(&condition.lines)?,
             returned: self.members(condition.returned.as_ref())?,
             echoed: self.members(condition.echoed.as_ref())?,
@@ -222,6 +223,7 @@ impl Stage {
             && least(goal.requests, counts.requests)
             && least(goal.answered, counts.answered)
             && least(goal.held, self.held())
+            && least(goal.met, self.peers.as_ref().map_or(0, |p| p.met()))
             && least(goal.lines, self.lines())
             && goal.returned.as_ref().is_none_or(|m| self.have_returned(m))
             && goal
@@ -294,6 +296,7 @@ struct Goal {
     requests: Option<u64>,
     answered: Option<u64>,
     held: Option<u64>,
+    met: Option<u64>,
     lines: Option<u64>,
     returned: Option<(String, Option<u64>)>,
     echoed: Option<(String, Option<u64>)>,

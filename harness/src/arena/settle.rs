@@ -71,6 +71,8 @@ pub enum Seen {
     GaveUp(&'static str),
 }
 
+/// So many times longer a program is watched that uses the processor and does nothing.
+const SPINNER: u32 = 3;
 /// Between the two looks: lets work that is under way in the kernel surface.
 const GAP: Duration = Duration::from_millis(1);
 const NAP_MIN: Duration = Duration::from_micros(100);
@@ -98,6 +100,7 @@ pub async fn watch(
     let mut look_due = Instant::now();
     let mut run_ns_at_event = None;
     let mut stuck_bytes = 0;
+    let mut spent = 0;
     loop {
         scene.drain().await;
         if goal() {
@@ -118,13 +121,19 @@ pub async fn watch(
                 if told.is_some() {
                     calm.event(now);
                 }
-                (nap, run_ns_at_event, stuck_bytes) = (NAP_MIN, None, 0);
+                (nap, run_ns_at_event, stuck_bytes, spent) = (NAP_MIN, None, 0, 0);
                 if scene.nap(NAP_MIN) {
                     continue;
                 }
             }
         }
-        if calm.quiet(now) >= patience.idle {
+        // One that seems to spin on a busy host is given the time to show it.
+        let watched = if spent >= patience.spin.as_nanos() as u64 / 10 {
+            patience.idle * SPINNER
+        } else {
+            patience.idle
+        };
+        if calm.quiet(now) >= watched {
             return Seen::GaveUp(
                 "nothing happened for too long, though the program could still run",
             );
@@ -156,7 +165,7 @@ pub async fn watch(
         // Its own process can't be over without init telling so: init is about to, even if it looks asleep. (It
         // hides what it sleeps in, and wait4(2) counts as sleep from the start.)
         if looker.own_is_over(&first) || !first.asleep(|tid| scene.holds(tid)) {
-            let spent = first
+            spent = first
                 .run_ns()
                 .saturating_sub(*run_ns_at_event.get_or_insert(first.run_ns()));
             if Duration::from_nanos(spent) >= patience.spin {

@@ -15,6 +15,7 @@ use crate::plan::Plan;
 use crate::world::callers::Callers;
 use crate::world::ledger::Ledger;
 use crate::world::origin::Serving;
+use crate::world::peers::Peers;
 use crate::world::side::Side;
 use crate::world::swarm::Swarm;
 
@@ -28,6 +29,8 @@ pub struct Stage {
     pub side: Rc<Side>,
     /// Absent in a world without clients.
     pub swarm: Option<Swarm>,
+    /// Absent in a world without bare targets.
+    pub peers: Option<Peers>,
     /// Absent in a world without clients.
     pub callers: Option<Callers>,
     /// The gate before the submission's files. Absent where nothing of them is held or watched.
@@ -81,7 +84,9 @@ impl Scene for Stage {
     }
 
     fn busy(&self) -> bool {
-        self.ledger.busy() || self.swarm.as_ref().is_some_and(Swarm::busy)
+        self.ledger.busy()
+            || self.peers.as_ref().is_some_and(Peers::busy)
+            || self.swarm.as_ref().is_some_and(Swarm::busy)
     }
 
     fn on_the_way(&self) -> bool {
@@ -168,6 +173,9 @@ impl Stage {
         }
         if let Some(swarm) = &self.swarm {
             swarm.leave();
+        }
+        if let Some(peers) = &self.peers {
+            peers.leave();
         }
         if let Some(callers) = &self.callers {
             callers.leave();

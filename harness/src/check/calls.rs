@@ -8,7 +8,7 @@ use super::Verdict;
 use super::code::Code;
 use super::common::{undecided, unfinished};
 use super::serving;
-use super::view::{How, View, fetches};
+use super::view::{Finish, How, View, fetches};
 use crate::evidence::http::{self, Answer};
 use crate::evidence::{CallEnding, Event, Record, StepOutcome};
 use crate::plan::upstream::City;
@@ -122,6 +122,9 @@ pub fn json(view: &View, group: &str) -> Verdict {
 
 /// Each call about a city made the submission ask about it.
 pub fn asks_each(view: &View) -> Verdict {
+    if let Some(verdict) = serving::not_listening(view) {
+        return verdict;
+    }
     let fetches = fetches(view);
     let mut calls: BTreeMap<usize, Vec<&Call>> = BTreeMap::new();
     for call in view.calls.all.values() {
@@ -159,6 +162,9 @@ fn judged(
     well: Code,
     wrong: impl Fn(&Call, u64, &Answer) -> Option<Verdict>,
 ) -> Verdict {
+    if let Some(verdict) = serving::not_listening(view) {
+        return verdict;
+    }
     let waits = |step: &Step| matches!(step, Step::Until(c) if c.returned.as_ref().is_some_and(|m| m.group == group));
     let calls: Vec<&Call> = view.calls.of(group).collect();
     if calls.is_empty() {
@@ -217,6 +223,10 @@ fn judged(
 
 /// No call, or none that anything is known of.
 fn nobody_served(view: &View) -> Verdict {
+    // What came after that was the harness ending the program.
+    if matches!(view.finish, Finish::GaveUp { .. }) {
+        return unfinished(view);
+    }
     let verdict = serving::not_listening(view).or_else(|| serving::ended(view));
     verdict.unwrap_or_else(|| unfinished(view))
 }

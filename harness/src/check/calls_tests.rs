@@ -1,6 +1,6 @@
 use super::super::story::{Story, check, pages, script};
 use crate::check::Outcome;
-use crate::evidence::{Bytes, CallEnding, Event};
+use crate::evidence::{Bytes, CallEnding, Event, Grade, StepOutcome};
 use crate::plan::upstream::{City, UpstreamPlan};
 use crate::task::Kind;
 use crate::task::upstream::Says;
@@ -182,4 +182,14 @@ fn an_upstream_that_was_given_up_may_be_502() {
         REPLIES,
         "calls.answered",
     );
+}
+
+#[test]
+fn where_nobody_knows_whether_it_listened_nothing_is_said_of_a_refusal() {
+    let steps = "[listen, {call: {group: a}}, {until: {replied: {group: a}}}]";
+    let story = Story::new(3, pages(3), script(steps));
+    let story = story.still(0, Grade::Timed, StepOutcome::Stuck);
+    let story = reply(call(story, 0, None), 0, CallEnding::Refused, 400, "", "{}");
+    let verdict = story.reached(1).reached(2).event(Event::End).judge(REPLIES);
+    assert_eq!(verdict.outcome, Outcome::Inconclusive, "{verdict:?}");
 }

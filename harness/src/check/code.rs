@@ -84,6 +84,25 @@ codes! {
     /// No page leads there, read rightly or wrongly.
     Unlinked "site.unlinked" Fail ["target"];
 
+    /// Each target was called what it is.
+    PeersNamed "peers.named" Pass ["targets"];
+    /// A target was called something else.
+    PeerMisnamed "peers.misnamed" Fail ["line" "expected"];
+    /// Nothing was said of some targets.
+    PeerMissing "peers.missing" Fail ["missing" "total" "target"];
+    /// The host was slow, so that time-outs may have struck by themselves.
+    PeersDoubtful "peers.doubtful" Inconclusive [];
+    /// All were connected to at the same time.
+    PeersMet "peers.met" Pass ["met" "targets"];
+    /// The program stood still with some targets not connected to.
+    PeersOneByOne "peers.one_by_one" Fail ["met" "targets"];
+    /// Time-outs were kept.
+    PeersInTime "peers.in_time" Pass ["targets"];
+    /// Given up before its time.
+    PeerEarly "peers.early" Fail ["target" "ms" "after"];
+    /// Still listened to after its time.
+    PeerLate "peers.late" Fail ["target" "ms" "after"];
+
     /// Each call got what is due.
     CallsAnswered "calls.answered" Pass ["calls"];
     /// A call got another status.

@@ -3,8 +3,9 @@
 use super::code::Code;
 use super::view::View;
 use super::{
-    Verdict, account, calls, children, cities, coverage, dialogue, ending, failures, files, filter, flight, held,
-    house, idle, memory, output, parallel, serving, site, sockets, taken, threads, visited,
+    Verdict, account, calls, children, cities, coverage, dialogue, ending, failures, files, filter,
+    flight, held, house, idle, memory, output, parallel, peers, serving, site, sockets, taken,
+    threads, visited,
 };
 use crate::task::Amount;
 use crate::task::Scenario;
@@ -84,6 +85,9 @@ fn by_rule(rule: &Rule, view: &View) -> Verdict {
         Rule::LastLine(line) => filter::last_line(view, &line.text),
         Rule::EndsQuietly(_) => filter::ends_quietly(view),
         Rule::PrintsCities(of) => cities::prints(view, &of.says, of.exact),
+        Rule::NamesOutcomes(of) => peers::names(view, &of.does, of.exact),
+        Rule::MeetsAll(_) => peers::meets_all(view),
+        Rule::InTime(_) => peers::in_time(view),
         Rule::CallReplies(of) => calls::replies(view, &of.group),
         Rule::JsonReplies(of) => calls::json(view, &of.group),
         Rule::AsksEach(_) => calls::asks_each(view),

@@ -3,8 +3,8 @@
 mod account;
 mod address;
 mod calls;
-mod cities;
 mod children;
+mod cities;
 pub mod clients;
 pub mod code;
 mod common;
@@ -24,6 +24,7 @@ mod linear;
 pub mod memory;
 mod output;
 mod parallel;
+mod peers;
 mod pipes;
 mod reading;
 mod serving;

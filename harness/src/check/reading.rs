@@ -47,6 +47,7 @@ impl<'a> Reading<'a> {
             flights: Vec::new(),
             clients: Clients::new(&header.plan.script),
             calls: Default::default(),
+            peers: Default::default(),
             moments: Vec::new(),
             released: Vec::new(),
             most: 0,
@@ -98,6 +99,7 @@ impl<'a> Reading<'a> {
         self.view.children.take(record);
         self.view.work.take(record);
         self.view.calls.take(record);
+        self.view.peers.take(record);
         match &record.event {
             Event::World { hosts } => {
                 self.view.hosts = hosts.iter().map(|h| h.name.as_str()).collect();

@@ -73,6 +73,7 @@ impl Story {
             commands: Vec::new(),
             site: None,
             upstream: None,
+            peers: Vec::new(),
             script,
             limits: Limits::default(),
         };

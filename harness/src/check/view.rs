@@ -23,6 +23,8 @@ pub struct View<'a> {
     pub flights: Vec<Flight<'a>>,
     /// What became of the swarm's clients.
     pub clients: super::clients::Clients<'a>,
+    /// Bare targets and the connections to them.
+    pub peers: super::peers::Peers<'a>,
     /// Questions that the world asked the submission.
     pub calls: super::calls::Calls<'a>,
     /// The ends of the script's steps, in order.

@@ -152,6 +152,15 @@ pub enum Event {
         data: Bytes,
     },
 
+    /// The world's peers can be connected to (or not) at these addresses.
+    Peers { addrs: Vec<std::net::SocketAddr> },
+    /// A connection to a peer was made, at some time after `after` (nanoseconds of the run).
+    PeerMet { conn: u32, peer: u32, after: u64 },
+    /// The client has taken every byte that a dripping peer had sent so far.
+    PeerHeard { conn: u32 },
+    /// It ended.
+    PeerGone { conn: u32, how: PeerEnding },
+
     /// The submission could not be started (its command isn't there, isn't executable…).
     NotStarted { why: String },
     /// The submission printed. Kept up to the plan's bound for each stream.
@@ -311,6 +320,14 @@ pub enum ClientEnding {
     Eof,
     Reset,
     /// The world closed or reset it, as the script said.
+    World,
+}
+
+/// Who ended a connection to a peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PeerEnding {
+    Client,
     World,
 }
 

@@ -186,6 +186,7 @@ mod tests {
             commands: Vec::new(),
             site: None,
             upstream: None,
+            peers: Vec::new(),
             script: Vec::new(),
             limits: Limits::default(),
         };

@@ -40,6 +40,7 @@ pub(super) fn plan(task: &str, command: &[String]) -> Plan {
         commands: Vec::new(),
         site: None,
         upstream: None,
+        peers: Vec::new(),
         script: vec![Step::Exit],
         limits: LIMITS,
     }

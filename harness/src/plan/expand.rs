@@ -9,6 +9,8 @@ use crate::task::{Params, Scenario, Task};
 
 /// Most entries of a list, doubled lines included.
 pub const MOST_ITEMS: u64 = 1_000_000;
+/// Most peers of one kind.
+pub const MOST_PEERS: u64 = 256;
 /// Most hosts of an origin.
 pub const MOST_HOSTS: u16 = 64;
 /// Longest body, bytes.
@@ -60,6 +62,11 @@ pub enum PlanError {
         scenario: String,
         source: super::upstream::UpstreamError,
     },
+    #[error("scenario `{scenario}`: world.peers.count: {source}")]
+    Peers {
+        scenario: String,
+        source: AmountError,
+    },
     #[error("scenario `{scenario}`: {status} is no final HTTP status; use 200 to 599")]
     Status { scenario: String, status: u16 },
 }
@@ -76,12 +83,13 @@ pub fn expand(task: &Task, scenario: &Scenario, set: usize, seed: u64) -> Result
     let number = u32::try_from(set).unwrap_or(u32::MAX);
     let seed = derive(seed, &[&scenario.scenario, &number.to_string()]);
     let (mut site, mut upstream) = (None, None);
-    let commands = super::children::commands(&scenario.world.children, params, seed).map_err(
-        |source| PlanError::Children {
-            scenario: scenario.scenario.clone(),
-            source,
-        },
-    )?;
+    let commands =
+        super::children::commands(&scenario.world.children, params, seed).map_err(|source| {
+            PlanError::Children {
+                scenario: scenario.scenario.clone(),
+                source,
+            }
+        })?;
     let items = match &scenario.world.origin {
         Some(origin) => List {
             name: &scenario.scenario,
@@ -119,6 +127,16 @@ pub fn expand(task: &Task, scenario: &Scenario, set: usize, seed: u64) -> Result
             },
         },
     };
+    let mut peers = Vec::new();
+    for group in &scenario.world.peers {
+        let count = group.count.value(params);
+        let count = count.map_err(|source| PlanError::Peers {
+            scenario: scenario.scenario.clone(),
+            source,
+        })?;
+        peers.extend((0..count.min(MOST_PEERS)).map(|_| group.does));
+    }
+    Dice::new(seed, "peers").shuffle(&mut peers);
     Ok(Plan {
         task: task.task.clone(),
         kind: task.kind,
@@ -132,6 +150,7 @@ pub fn expand(task: &Task, scenario: &Scenario, set: usize, seed: u64) -> Result
         commands,
         site,
         upstream,
+        peers,
         script: scenario.script.clone(),
         limits: scenario.limits(task).clone(),
     })

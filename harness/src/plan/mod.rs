@@ -18,6 +18,7 @@ pub use upstream::UpstreamPlan;
 use serde::{Deserialize, Serialize};
 
 use crate::task::amount::{Amount, AmountError};
+use crate::task::peer::Does;
 use crate::task::script::Step;
 use crate::task::world::{Answer, Framing, World};
 use crate::task::{Kind, Limits, Params};
@@ -48,6 +49,9 @@ pub struct Plan {
     /// The cities of the world's weather service; the items answer for them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upstream: Option<UpstreamPlan>,
+    /// The world's peers, in the order of `{targets}`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub peers: Vec<Does>,
     pub script: Vec<Step>,
     pub limits: Limits,
 }

@@ -1,14 +1,15 @@
 //! Task packs: the language, as values, and reading it.
 
 pub mod amount;
-pub mod children;
 pub mod calls;
+pub mod children;
 pub mod disk;
 pub mod library;
 pub mod load;
 pub mod model;
 pub mod near;
 pub mod pack;
+pub mod peer;
 pub mod place;
 pub mod rule;
 pub mod schema;

@@ -101,6 +101,12 @@ pub enum Rule {
     /// Once nobody reads its output any more, the submission ends: with status 0 or by SIGPIPE, and without
     /// a word on standard error.
     EndsQuietly(Empty),
+    /// Bare targets: standard output names the right outcome of each.
+    NamesOutcomes(Outcomes),
+    /// Bare targets: all were connected to at the same time, by the script's `until: { met: … }`.
+    MeetsAll(Empty),
+    /// Bare targets: none was given up before the run's parameter `timeout` (seconds), or kept on after it.
+    InTime(Empty),
     /// Calls of the group got the answer that is due: of a city its weather as JSON, `no data` or 502; without
     /// a city 400. At each `until: { returned: … }` of the script that names the group.
     CallReplies(Group),
@@ -167,6 +173,16 @@ pub struct Workers {
 pub struct Numbers {
     /// Name of the parameter.
     pub of: String,
+}
+
+/// Which targets are looked for, and how closely.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Outcomes {
+    /// Targets of these kinds; all, if left out.
+    pub does: Vec<super::peer::Does>,
+    /// The line must be the contract's own; else it is enough that one has the target and the right word.
+    pub exact: bool,
 }
 
 /// No members.

@@ -85,6 +85,8 @@ pub struct Condition {
     pub answered: Option<Amount>,
     /// At least so many calls held by the disk.
     pub held: Option<Amount>,
+    /// At least so many connections to the world's peers since the run began.
+    pub met: Option<Amount>,
     /// At least so many lines on standard output.
     pub lines: Option<Amount>,
     /// So many clients to whom everything that they said has come back.

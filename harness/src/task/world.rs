@@ -17,6 +17,9 @@ pub struct World {
     pub site: Option<super::site::Site>,
     /// A mock service that answers questions about cities.
     pub upstream: Option<super::upstream::Upstream>,
+    /// Bare TCP servers with behaviours of their own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub peers: Vec<super::peer::Peers>,
     /// TCP clients of the submission.
     pub swarm: Option<super::swarm::Swarm>,
     /// An output folder, `{out}`, and what its disk does.

@@ -10,6 +10,7 @@ pub mod diag;
 pub mod ledger;
 pub mod origin;
 pub mod park;
+pub mod peers;
 pub mod queues;
 pub mod ready;
 pub mod side;

@@ -3,6 +3,7 @@
 mod bad_input;
 mod browser;
 mod class;
+mod clients;
 mod formats;
 mod fuzz;
 mod gradebook;

@@ -117,6 +117,7 @@ impl Flaws {
             requests,
             answered,
             held,
+            met,
             lines,
             returned,
             echoed,
@@ -140,11 +141,13 @@ impl Flaws {
             ("requests", requests, false),
             ("answered", answered, false),
             ("lines", lines, false),
+            ("met", met, false),
         ];
         if let Some(held) = held {
             self.held(&at.to("held"), scenario, held);
         }
-        let no_clients = echoed.is_none() && replied.is_none() && returned.is_none() && ended.is_none();
+        let no_clients =
+            echoed.is_none() && replied.is_none() && returned.is_none() && ended.is_none();
         if all.iter().all(|(_, amount, _)| amount.is_none()) && held.is_none() && no_clients {
             let known = all.map(|(key, ..)| key).join(", ");
             self.help(
@@ -157,7 +160,8 @@ impl Flaws {
             let Some(amount) = amount else { continue };
             let at = at.to(key);
             self.amount(&at, scenario, amount);
-            if !scenario.world.has_pages() && !scenario.world.has_reports() && key != "lines" {
+            let of_pages = !["lines", "met"].contains(&key);
+            if of_pages && !scenario.world.has_pages() && !scenario.world.has_reports() {
                 self.help(
                     &at,
                     "this world has no origin: it never sees a request",

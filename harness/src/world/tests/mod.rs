@@ -91,6 +91,7 @@ fn plan(items: Vec<Item>, gate: Option<Point>) -> Plan {
         commands: Vec::new(),
         site: None,
         upstream: None,
+        peers: Vec::new(),
         script: Vec::new(),
         limits: Limits::default(),
     }
