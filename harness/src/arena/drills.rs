@@ -331,7 +331,7 @@ fn a_toolchain_below_tmp_is_shown_within_the_private_one() {
     let open = std::fs::Permissions::from_mode(0o755);
     std::fs::set_permissions(tools.path(), open).unwrap();
     std::fs::write(tools.path().join("tool"), "here\n").unwrap();
-    let script = format!("cat {}/tool; ls /tmp | wc -l", tools.path().display());
+    let script = format!("cat {}/tool; ls -A /tmp | wc -l", tools.path().display());
     for drill in [
         shell(Tier::Full, &script),
         shell(Tier::Full, &script).ordinary(),

@@ -21,6 +21,9 @@ pub(super) const UNTIL_TIMER: Duration = Duration::from_secs(1);
 const SETTLE_POLLED: Duration = Duration::from_millis(100);
 const UNTIL_POLLED: Duration = Duration::from_secs(1);
 const END_POLLED: Duration = Duration::from_secs(3);
+/// Quiet time that stands for settling where threads can't be looked at. While a program (or the build of one)
+/// starts or ends, none does: a compiler computes for long and says nothing.
+const TIMED: Duration = Duration::from_millis(400);
 /// A program that doesn't settle is not waited for longer than this when settling is all that is wanted.
 const SETTLE_IDLE: Duration = Duration::from_secs(5);
 const SETTLE_SPIN: Duration = Duration::from_secs(1);
@@ -58,6 +61,7 @@ impl Stage {
                 let patience = Patience {
                     timer: SETTLE_TIMER,
                     polled: SETTLE_POLLED,
+                    timed: TIMED,
                     idle: brief.min(self.idle()),
                     spin: SETTLE_SPIN,
                     until: self.deadline,
@@ -126,6 +130,7 @@ impl Stage {
         Patience {
             timer,
             polled: UNTIL_POLLED,
+            timed: TIMED,
             idle: self.idle(),
             // Who may be idle for long may also think for long: a build, above all.
             spin: UNTIL_SPIN.max(self.idle()),
@@ -137,6 +142,7 @@ impl Stage {
     fn whole_patience(&self) -> Patience {
         Patience {
             polled: END_POLLED,
+            timed: Duration::MAX,
             ..self.patience(self.idle())
         }
     }

@@ -46,6 +46,8 @@ pub struct Patience {
     pub timer: Duration,
     /// A program that keeps waking up is settled no sooner than after so long without any event.
     pub polled: Duration,
+    /// Quiet that stands for settling where threads can't be looked at; beyond `idle`, none does.
+    pub timed: Duration,
     /// Give up after so long without any event, on the wall clock.
     pub idle: Duration,
     /// Give up after so much processor time of the submission without any event.
@@ -83,8 +85,6 @@ const LATE: Duration = Duration::from_micros(300);
 const STUCK_BYTES: u32 = 40;
 /// Descriptors of a process up to which its timerfds are looked for.
 const TIMERFD_BOUND: usize = 1024;
-/// Quiet time that stands for settling where threads can't be looked at.
-const TIMED: Duration = Duration::from_millis(400);
 
 /// Watches until `goal` holds or the submission has settled. Between a look and the verdict there is no await.
 pub async fn watch(
@@ -143,7 +143,7 @@ pub async fn watch(
             continue;
         }
         let Some(looker) = looker.as_deref_mut() else {
-            if calm.quiet(now) >= TIMED.max(4 * calm.longest) {
+            if calm.quiet(now) >= patience.timed.max(4 * calm.longest) {
                 return Seen::Settled {
                     grade: Grade::Timed,
                     timer: None,

@@ -1,7 +1,7 @@
 use super::super::story::{Story, check, entry, page, pages, script};
 use crate::evidence::{Ending, Event, FileKind};
 use crate::plan::{Item, digest};
-use crate::task::world::Answer;
+use crate::task::world::{Answer, Framing};
 
 fn story(items: Vec<Item>) -> Story {
     Story::new(2, items, script("[open, exit]")).header(disk)
@@ -136,6 +136,33 @@ fn a_broken_download_leaves_nothing_under_its_name() {
         "files.no_partial",
     );
     check(&done().exit(1), NO_PARTIAL, "files.nothing_saved");
+}
+
+#[test]
+fn a_body_without_a_promised_length_may_seem_whole() {
+    let chunked = Item {
+        framing: Framing::Chunked,
+        ..entry("/b", Answer::ResetInside)
+    };
+    let items = vec![body("/a", 1), chunked, entry("/c", Answer::ResetInside)];
+    let done = || {
+        story(items.clone())
+            .ask(0..3)
+            .release([0])
+            .end_with(1, 200, Ending::Reset)
+            .end_with(2, 200, Ending::Reset)
+    };
+    let a = || file("a", &items[0]);
+    check(
+        &done().exit_later(0, [a(), half("b")]),
+        NO_PARTIAL,
+        "files.no_partial",
+    );
+    check(
+        &done().exit_later(0, [a(), half("c")]),
+        NO_PARTIAL,
+        "files.partial",
+    );
 }
 
 #[test]

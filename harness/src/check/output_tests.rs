@@ -108,19 +108,24 @@ fn a_cut_answer_is_no_success() {
 
 #[test]
 fn where_clients_differ_a_cut_answer_may_pass() {
-    let chunked = Item {
-        framing: Framing::Chunked,
-        ..entry("/cut", Answer::Truncated)
-    };
-    let story = Story::new(3, vec![chunked], script("[open, exit]"))
-        .reached(0)
-        .ask([0])
-        .end_with(0, 200, Ending::Truncated);
-    check(
-        &story.out("http://alpha.test/cut 200 50\n").exit(0),
-        PRINTS,
-        "output.right",
-    );
+    for (answer, ending) in [
+        (Answer::Truncated, Ending::Truncated),
+        (Answer::ResetInside, Ending::Reset),
+    ] {
+        let chunked = Item {
+            framing: Framing::Chunked,
+            ..entry("/cut", answer)
+        };
+        let story = Story::new(3, vec![chunked], script("[open, exit]"))
+            .reached(0)
+            .ask([0])
+            .end_with(0, 200, ending);
+        check(
+            &story.out("http://alpha.test/cut 200 50\n").exit(0),
+            PRINTS,
+            "output.right",
+        );
+    }
 }
 
 #[test]
