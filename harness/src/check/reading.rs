@@ -273,10 +273,11 @@ impl<'a> Reading<'a> {
             }
         }
         if let Some(conn) = self.conns.remove(&conn) {
+            // Damaged evidence may end what never began.
             let sockets = self.host(conn.host);
-            sockets.open -= 1;
-            sockets.unused -= u32::from(conn.requests == 0);
-            self.open -= 1;
+            sockets.open = sockets.open.saturating_sub(1);
+            sockets.unused = sockets.unused.saturating_sub(u32::from(conn.requests == 0));
+            self.open = self.open.saturating_sub(1);
         }
     }
 

@@ -127,16 +127,23 @@ fn a_killed_arena_or_init_is_the_hosts_fault() {
             .spawn()
             .expect("gradus starts");
         let id = child.id();
-        for run in 1..=2 {
-            let arena = |pids: Vec<u32>| pids.first().copied();
-            wait_until("the program runs", || processes_with(&word) > 0);
-            let arena = arena(children(id)).unwrap_or_else(|| panic!("run {run} has an arena"));
-            let target = match victim {
-                "arena" => arena,
-                _ => *children(arena).first().expect("an init"),
-            };
-            kill(target);
-            wait_until("the arena is gone", || !children(id).contains(&arena));
+        let mut gone = 0;
+        for _ in 1..=2 {
+            // The harness's arena, its init, and the program below it.
+            let mut chain = Vec::new();
+            wait_until("the program runs", || {
+                let below = |pid: u32| children(pid).first().copied();
+                chain = std::iter::successors(below(id), |&pid| below(pid))
+                    .take(3)
+                    .collect();
+                chain.len() == 3 && chain[0] != gone
+            });
+            gone = chain[0];
+            kill(match victim {
+                "arena" => chain[0],
+                _ => chain[1],
+            });
+            wait_until("the arena is gone", || !children(id).contains(&gone));
         }
         let output = child.wait_with_output().expect("gradus ends");
         assert_eq!(output.status.code(), Some(5), "{victim}");
