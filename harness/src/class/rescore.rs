@@ -174,6 +174,9 @@ fn changed_place(folder: &ClassFolder, submission: &str, task: &str) -> PathBuf 
 /// By submission and task: what changed in the report.
 pub(super) type Reasons = HashMap<(String, String), Vec<String>>;
 
+/// What changed in one report, if anything did, and whether its evidence was judged.
+type One = (Option<Vec<String>>, bool);
+
 #[derive(Default)]
 struct Done {
     reasons: Reasons,
@@ -231,13 +234,8 @@ impl Work<'_> {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// None: there is no result. Else what changed in the report, if anything did, and whether its
-    /// evidence was judged.
-    fn one(
-        &self,
-        submission: &str,
-        pack: &Pack,
-    ) -> Result<Option<(Option<Vec<String>>, bool)>, ClassError> {
+    /// None: there is no result.
+    fn one(&self, submission: &str, pack: &Pack) -> Result<Option<One>, ClassError> {
         let task = &pack.task.task;
         let place = self.folder.graded(submission, task);
         let path = place.join("report.json");
