@@ -197,7 +197,7 @@ fn report_of(pack: &Pack, name: &str, n: usize) -> Report {
             scenario: scenario.scenario.clone(),
             with: Params::new(),
             run: format!("{}-1", scenario.scenario),
-            verdict: if (n * 7 + i * 13) % 11 == 0 {
+            verdict: if (n * 7 + i * 13).is_multiple_of(11) {
                 Verdict::new(Code::Exceeded)
                     .fact("limit", 3u32)
                     .fact("most", 4u32)

@@ -18,7 +18,7 @@ pub use judge::{Carry, quick};
 use super::book::{Book, BookRules};
 use super::folder::{digest_of, io_error};
 use super::listing::folder_name;
-use super::{Class, ClassError, ClassFolder, Policy, Roster};
+use super::{Class, ClassError, ClassFolder, Entry, Key, Policy, Roster, entry};
 use crate::grade;
 use crate::report::{Report, from_json, json};
 use crate::store::{Results, StoreError, write_whole};
@@ -113,8 +113,12 @@ pub fn rescore(
                 folder.graded(submission, task).join("report.json"),
             );
             fs::rename(&from, &to).map_err(io_error("written", &to))?;
+            let (from, to) = (from.with_extension("entry"), to.with_file_name(entry::FILE));
+            if from.exists() {
+                fs::rename(&from, &to).map_err(io_error("written", &to))?;
+            }
             // The page showed the old report; links lead to the report itself then.
-            let _ = fs::remove_file(to.with_extension("html"));
+            let _ = fs::remove_file(to.with_file_name("report.html"));
         }
         keep_rules(folder, class, rules)?;
     }
@@ -174,6 +178,9 @@ fn changed_place(folder: &ClassFolder, submission: &str, task: &str) -> PathBuf 
 /// By submission and task: what changed in the report.
 pub(super) type Reasons = HashMap<(String, String), Vec<String>>;
 
+/// What changed in one report, if anything did, and whether its evidence was judged.
+type One = (Option<Vec<String>>, bool);
+
 #[derive(Default)]
 struct Done {
     reasons: Reasons,
@@ -231,19 +238,15 @@ impl Work<'_> {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// None: there is no result. Else what changed in the report, if anything did, and whether its
-    /// evidence was judged.
-    fn one(
-        &self,
-        submission: &str,
-        pack: &Pack,
-    ) -> Result<Option<(Option<Vec<String>>, bool)>, ClassError> {
+    /// None: there is no result.
+    fn one(&self, submission: &str, pack: &Pack) -> Result<Option<One>, ClassError> {
         let task = &pack.task.task;
         let place = self.folder.graded(submission, task);
         let path = place.join("report.json");
-        if self.folder.entry(submission, task)?.is_none() || !path.is_file() {
-            return Ok(None);
-        }
+        let entry = match self.folder.entry(submission, task)? {
+            Some(entry) if path.is_file() => entry,
+            _ => return Ok(None),
+        };
         let text = fs::read_to_string(&path).map_err(io_error("read", &path))?;
         let old = from_json(&text).ok();
         let quickly = old
@@ -264,6 +267,16 @@ impl Work<'_> {
         let to = changed_place(self.folder, submission, task);
         let text = json(&new).map_err(|error| io_error("written", &to)(error.into()))?;
         self.write(&to, text.as_bytes())?;
+        let was = old.as_ref().and_then(|report| report.pack.as_ref());
+        if !judged && was == Some(&entry.key.pack) {
+            // No run would differ under the new pack: it is as if it had been graded by it.
+            let key = Key {
+                pack: pack.digest.clone(),
+                ..entry.key.clone()
+            };
+            let text = serde_json::to_vec_pretty(&Entry { key, ..entry }).unwrap_or_default();
+            self.write(&to.with_extension("entry"), &text)?;
+        }
         Ok(Some((Some(change::reasons(old.as_ref(), &new)), judged)))
     }
 

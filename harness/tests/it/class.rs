@@ -247,6 +247,10 @@ fn a_new_rubric_is_previewed_and_applied_without_a_run() {
         .complains(&["0 of them judged from their evidence"]);
     assert_eq!(applied.out, preview.out);
     assert!(place.read("r/canvas.csv").contains("right,,,,,8"));
+    place
+        .gradus(&GRADE)
+        .code(0)
+        .complains(&["4 of them are graded already"]);
     // Judged from evidence it comes to the very same bytes.
     let quick = place.read("r/graded/wrong/tiny/report.json");
     let full = place.gradus(&["rescore", "r", "--full"]).code(0);

@@ -41,7 +41,7 @@ pub fn terminal(book: &Book) -> String {
             .collect();
         let _ = writeln!(out, "  {FAINT}{}{FAINT:#}", standings.join(", "));
         let mut checks: Vec<_> = numbers.checks.iter().filter(|c| c.failed > 0).collect();
-        checks.sort_by(|a, b| b.failed.cmp(&a.failed));
+        checks.sort_by_key(|check| std::cmp::Reverse(check.failed));
         for check in checks {
             let reasons: Vec<String> = check
                 .reasons

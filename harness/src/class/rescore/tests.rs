@@ -1,6 +1,6 @@
 use super::*;
 use crate::class::folder::{ClassTask, FORMAT};
-use crate::class::{Entry, Key, SeedPolicy, Status, entry, testing};
+use crate::class::{SeedPolicy, Status, testing};
 
 /// The tiny task under another rubric: `points` for its first check, and this status demanded by its second.
 fn pack(points: f64, status: &str) -> Pack {
@@ -103,6 +103,13 @@ fn a_rubric_changes_scores_without_evidence() {
     assert_eq!(change.why, ["ends is worth 2 instead of 4"]);
     let applied = rescore(&place.folder, &mut place.class, &rules(&packs), true).expect("rescored");
     assert_eq!(applied.changes, preview.changes);
+    // The same runs would be made: grading the class again has nothing to do.
+    let entry = place
+        .folder
+        .entry("a", "tiny")
+        .expect("read")
+        .expect("an entry");
+    assert_eq!(entry.key.pack, packs[0].digest);
     assert_eq!(place.class.tasks[0].pack, packs[0].digest);
     let book = Book::of(&place.folder, &place.class).expect("book");
     assert_eq!(book, applied.after);

@@ -155,7 +155,8 @@ fn what_other_tools_pack_is_read() {
 fn wicked_names_are_refused() {
     let long = "n".repeat(256);
     let deep = "d/".repeat(6) + "f";
-    let expected: [(&str, fn(&Refusal) -> bool); 13] = [
+    type Right = fn(&Refusal) -> bool;
+    let expected: [(&str, Right); 13] = [
         ("../x", |r| matches!(r, Refusal::Outside(_))),
         ("a/../../x", |r| matches!(r, Refusal::Outside(_))),
         ("a/..", |r| matches!(r, Refusal::Outside(_))),
