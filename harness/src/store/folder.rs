@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
 
@@ -181,13 +182,23 @@ impl Results {
     }
 }
 
+/// How long a lock is waited for: a process that is being started holds a copy of its parent's until it is
+/// another program.
+const LOCK_PATIENCE: Duration = Duration::from_secs(1);
+
 /// Two gradings into one folder would mix; the lock ends with the process, whatever its end.
 fn lock(root: &Path) -> Result<File, StoreError> {
     let folder = File::open(root).map_err(StoreError::io("opened", root))?;
-    match flock(&folder, FlockOperation::NonBlockingLockExclusive) {
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(StoreError::Busy(root.to_owned())),
-        // A file system without locks is no reason not to grade.
-        _ => Ok(folder),
+    let start = Instant::now();
+    loop {
+        match flock(&folder, FlockOperation::NonBlockingLockExclusive) {
+            Err(rustix::io::Errno::WOULDBLOCK) if start.elapsed() < LOCK_PATIENCE => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            Err(rustix::io::Errno::WOULDBLOCK) => return Err(StoreError::Busy(root.to_owned())),
+            // A file system without locks is no reason not to grade.
+            _ => return Ok(folder),
+        }
     }
 }
 
