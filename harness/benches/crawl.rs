@@ -52,6 +52,7 @@ fn serve(pages: u64) {
         command: Vec::new(),
         world,
         items,
+        commands: Vec::new(),
         site: Some(graph),
         upstream: None,
         peers: Vec::new(),

@@ -91,6 +91,7 @@ fn serve_origin() {
             ..World::default()
         },
         items: vec![item],
+        commands: Vec::new(),
         site: None,
         upstream: None,
         peers: Vec::new(),

@@ -241,7 +241,7 @@ pub fn in_time(view: &View) -> Verdict {
         if lasted + TOLERANCE < limit {
             return verdict(Code::PeerEarly, peer, lasted, None);
         }
-        judged += u64::from(peers.iter().any(|does| *does == Does::Unreachable));
+        judged += u64::from(peers.contains(&Does::Unreachable));
     }
     if judged > 0 && view.complete {
         Verdict::new(Code::PeersInTime).fact("targets", judged)

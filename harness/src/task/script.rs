@@ -14,6 +14,7 @@ use crate::evidence::Point;
 /// cannot fulfil it any more, when it ended, or when a give-up limit strikes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "a script has few steps")]
 pub enum Step {
     /// Wait until nothing in the submission can move before the world acts.
     Settle,
