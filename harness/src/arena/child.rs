@@ -27,7 +27,7 @@ use crate::world::ledger::Ledger;
 use crate::world::origin::{Origin, OriginError, Serving};
 use crate::world::park;
 use crate::world::side::Side;
-use crate::world::swarm::{Shared, Swarm};
+use crate::world::swarm::{Message, Shared, Swarm};
 
 /// The output folder's name in the work folder.
 const OUT: &str = "out";
@@ -186,7 +186,7 @@ async fn run(job: Job, host: Host, sealed: Sealed, side: Rc<Side>) -> Result<(),
                 .map_err(ArenaError::World)?,
         );
     }
-    let swarm = plan.world.swarm.as_ref().map(|swarm| {
+    let mut swarm = plan.world.swarm.as_ref().map(|swarm| {
         let port = job.port.unwrap_or(swarm.port);
         values.insert("host".into(), vec![Ipv4Addr::LOCALHOST.to_string()]);
         values.insert("port".into(), vec![port.to_string()]);
@@ -202,6 +202,30 @@ async fn run(job: Job, host: Host, sealed: Sealed, side: Rc<Side>) -> Result<(),
         recorder.record(Event::Target { addr: target });
         Swarm::new(shared, plan.seed, urls)
     });
+    let mut peer = None;
+    if let Some(wanted) = &plan.world.peer {
+        let (listener, addr) = super::peer::listen().map_err(ArenaError::World)?;
+        let bytes = plan.amount(&wanted.file).map_err(ScriptError::Amount)?;
+        host.write_input("file.bin", &super::peer::file_bytes(&plan, bytes))
+            .map_err(ArenaError::World)?;
+        if let Some(input) = &sealed.paths.input {
+            let path = input.join("file.bin").display().to_string();
+            values.insert("file".into(), vec![path]);
+        }
+        values.insert("host".into(), vec![addr.ip().to_string()]);
+        values.insert("port".into(), vec![addr.port().to_string()]);
+        let shared = Shared {
+            recorder: recorder.clone(),
+            side: side.clone(),
+            target: addr,
+            diag: Diag::new().ok(),
+            all: Default::default(),
+            news: Default::default(),
+        };
+        swarm = Some(Swarm::new(shared, plan.seed, Vec::new()));
+        let expected = super::peer::expected(&plan).map_err(ScriptError::Amount)?;
+        peer = Some((listener, expected));
+    }
     let shelf = match &plan.world.disk {
         Some(disk) => {
             values.insert(
@@ -228,6 +252,7 @@ async fn run(job: Job, host: Host, sealed: Sealed, side: Rc<Side>) -> Result<(),
                 ledger,
                 serving,
                 swarm,
+                peer,
                 disk,
                 shelf,
                 side,
@@ -314,6 +339,7 @@ struct World {
     ledger: Rc<Ledger>,
     serving: Option<Serving>,
     swarm: Option<Swarm>,
+    peer: Option<(OwnedFd, Vec<Message>)>,
     disk: Option<Rc<Disk>>,
     shelf: Option<Shelf>,
     side: Rc<Side>,
@@ -327,6 +353,7 @@ async fn perform(
         ledger,
         serving,
         swarm,
+        peer,
         disk,
         shelf,
         side,
@@ -366,6 +393,9 @@ async fn perform(
     });
     watchdog::watch_lifeline(stage.clone()).map_err(ArenaError::Watch)?;
     watchdog::watch_status(stage.clone()).map_err(ArenaError::Watch)?;
+    if let Some((listener, expected)) = peer {
+        tokio::task::spawn_local(super::peer::accept(stage.clone(), listener, expected));
+    }
     stage.play().await?;
     stage.finish().await;
     Ok(())

@@ -26,6 +26,7 @@ impl Stage {
             Step::Connect(connect) => return self.connect(connect).await,
             Step::Send(send) => return self.send(send).await,
             Step::Visit(visit) => return self.visit(visit).await,
+            Step::Tell(send) => self.tell(send)?,
             Step::Ask(ask) => self.ask(ask)?,
             Step::Talk(talk) => return self.talk(talk).await,
             Step::Read(g) => self.swarm()?.read(&g.group, true),
@@ -143,6 +144,22 @@ impl Stage {
         Ok(StepOutcome::Reached)
     }
 
+    fn tell(&self, send: &Send) -> Result<(), ScriptError> {
+        let speech = self.speech(send)?;
+        self.swarm()?.tell(&send.group, &speech);
+        Ok(())
+    }
+
+    fn speech(&self, send: &Send) -> Result<Speech, ScriptError> {
+        Ok(match &send.text {
+            Some(text) => Speech::Literal(text.clone()),
+            None => Speech::Seeded {
+                alphabet: send.alphabet,
+                len: self.plan.amount(&send.size)?,
+            },
+        })
+    }
+
     fn ask(&self, ask: &Ask) -> Result<(), ScriptError> {
         let times = match &ask.times {
             Some(times) => self.plan.amount(times)?,
@@ -194,13 +211,7 @@ impl Stage {
 
     async fn send(&self, send: &Send) -> Result<StepOutcome, ScriptError> {
         let swarm = self.swarm()?;
-        let speech = match &send.text {
-            Some(text) => Speech::Literal(text.clone()),
-            None => Speech::Seeded {
-                alphabet: send.alphabet,
-                len: self.plan.amount(&send.size)?,
-            },
-        };
+        let speech = self.speech(send)?;
         swarm.say(&send.group, &speech, send.pieces);
         if send.pieces == Pieces::Whole {
             return Ok(StepOutcome::Reached);

@@ -13,6 +13,7 @@ pub mod filter;
 mod init;
 pub mod limits;
 pub mod notify;
+mod peer;
 pub mod probe;
 mod program;
 mod refusal;

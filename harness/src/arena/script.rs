@@ -65,6 +65,8 @@ impl Stage {
                 let goal = self.goal(condition)?;
                 if condition.echoed.is_some()
                     || condition.replied.is_some()
+                    || condition.said.is_some()
+                    || condition.heard.is_some()
                     || condition.ended.is_some()
                 {
                     self.hear_out(SERVER_TIMER, || self.holds_for(&goal)).await
@@ -172,6 +174,14 @@ impl Stage {
             lines: value(&condition.lines)?,
             echoed: self.members(condition.echoed.as_ref())?,
             replied: self.members(condition.replied.as_ref())?,
+            others: [
+                (
+                    self.members(condition.connected.as_ref())?,
+                    Swarm::open as _,
+                ),
+                (self.members(condition.said.as_ref())?, Swarm::said as _),
+                (self.members(condition.heard.as_ref())?, Swarm::heard as _),
+            ],
             ended: self.members(condition.ended.as_ref())?,
         })
     }
@@ -190,6 +200,10 @@ impl Stage {
                 .echoed
                 .as_ref()
                 .is_none_or(|m| self.have(m, Swarm::echoed))
+            && goal
+                .others
+                .iter()
+                .all(|(members, count)| members.as_ref().is_none_or(|m| self.have(m, *count)))
             && goal
                 .replied
                 .as_ref()
@@ -259,6 +273,7 @@ struct Goal {
     lines: Option<u64>,
     echoed: Option<(String, Option<u64>)>,
     replied: Option<(String, Option<u64>)>,
+    others: [(Option<(String, Option<u64>)>, fn(&Swarm, &str) -> u64); 3],
     ended: Option<(String, Option<u64>)>,
 }
 

@@ -6,6 +6,7 @@ use super::dialogue::Lines;
 use super::idle::Activity;
 use super::view::View;
 use crate::evidence::{ClientEnding, Event, Record, Usage};
+use crate::task::peer::PEER;
 use crate::task::script::Step;
 
 /// The clients of one run, and what else only servers are asked about.
@@ -50,8 +51,9 @@ pub struct Client<'a> {
 }
 
 impl<'a> Clients<'a> {
-    pub(super) fn new(script: &'a [Step]) -> Clients<'a> {
-        let mut groups: Vec<&str> = Vec::new();
+    /// With a peer, the connections to it are the first group.
+    pub(super) fn new(script: &'a [Step], peer: bool) -> Clients<'a> {
+        let mut groups: Vec<&str> = if peer { vec![PEER] } else { Vec::new() };
         for step in script {
             let group = match step {
                 Step::Connect(connect) => &connect.group,

@@ -256,6 +256,33 @@ codes! {
     /// The signal ended the server in another way.
     SignalWrongEnd "signal.wrong_end" Fail ["signal" "ending"];
 
+    /// The peer got all that it must get.
+    PeerHeard "peer.heard" Pass ["due"];
+    /// The program stands still and owes bytes to the peer.
+    PeerNotHeard "peer.not_heard" Fail ["due" "received"];
+    /// Other bytes came to the peer.
+    PeerWrong "peer.wrong" Fail ["at" "expected" "got"];
+    /// All that the peer said was taken.
+    PeerTaken "peer.taken" Pass ["told"];
+    /// The program stands still and doesn't take what the peer says.
+    PeerNotTaken "peer.not_taken" Fail ["told" "taken"];
+    /// The program ended its stream in order.
+    PeerLeft "peer.left" Pass [];
+    /// The program ended the connection by a reset.
+    PeerReset "peer.reset" Fail [];
+    /// The program never ended its stream.
+    PeerLeftOpen "peer.left_open" Fail [];
+    /// The program stopped sending.
+    PeerStopped "peer.stopped" Pass ["due" "received"];
+    /// The program sent everything in spite of the error.
+    PeerNotStopped "peer.not_stopped" Fail ["due"];
+    /// Nobody came to the peer.
+    PeerAlone "peer.alone" Fail [];
+    /// Standard output is what the peer said.
+    PassedOn "passed_on.right" Pass ["expected" "printed"];
+    /// Standard output is something else.
+    NotPassedOn "passed_on.wrong" Fail ["expected" "printed"];
+
     /// Each request got the reply that is due.
     Replied "reply.right" Pass ["replies"];
     /// A reply says something else than is due.

@@ -4,7 +4,7 @@ use super::code::Code;
 use super::view::View;
 use super::{
     Verdict, account, coverage, dialogue, ending, failures, files, flight, held, house, idle,
-    memory, output, serving, site, sockets, visited,
+    memory, output, peer, serving, site, sockets, visited,
 };
 use crate::task::Amount;
 use crate::task::Scenario;
@@ -56,6 +56,11 @@ pub fn judge(rule: &Rule, view: &View) -> Verdict {
         Rule::SteadyMemory(of) => with(view, &of.mib, |mib| {
             account::steady_memory(view, &of.group, &of.before, &of.after, mib)
         }),
+        Rule::Hears(of) => peer::hears(view, &of.group),
+        Rule::Takes(of) => peer::takes(view, &of.group),
+        Rule::Leaves(of) => peer::leaves(view, &of.group),
+        Rule::Stops(of) => peer::stops(view, &of.group),
+        Rule::PassesOn(of) => peer::passes_on(view, &of.group),
         Rule::Replies(of) => dialogue::replies(view, &of.group, &of.lines),
         Rule::Linearizable(model) => dialogue::linearizable(view, *model),
         Rule::KeepsOpen(of) => with(view, &of.ms, |ms| idle::keeps_open(view, &of.group, ms)),

@@ -19,6 +19,7 @@ mod known;
 mod linear;
 pub mod memory;
 mod output;
+mod peer;
 mod reading;
 mod serving;
 mod shelf;

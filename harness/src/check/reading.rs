@@ -42,7 +42,7 @@ impl<'a> Reading<'a> {
         let view = View {
             header,
             flights: Vec::new(),
-            clients: Clients::new(&header.plan.script),
+            clients: Clients::new(&header.plan.script, header.plan.world.peer.is_some()),
             moments: Vec::new(),
             released: Vec::new(),
             most: 0,

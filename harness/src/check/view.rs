@@ -297,6 +297,11 @@ impl<'a> View<'a> {
         self.limits.iter().find(|l| l.0 == limit).map(|l| l.1)
     }
 
+    /// Bytes of standard output that were kept.
+    pub fn out_bytes(&self) -> &[u8] {
+        &self.out
+    }
+
     pub fn stdout(&self) -> std::borrow::Cow<'_, str> {
         String::from_utf8_lossy(&self.out)
     }

@@ -40,6 +40,7 @@ pub fn waits_for(step: &Step, plan: &Plan) -> String {
                 visit.group
             )
         }
+        Step::Tell(send) => format!("tells something ({})", send.group),
         Step::Ask(ask) => format!("lets clients ask ({})", ask.group),
         Step::Talk(talk) => format!(
             "lets clients speak {} times ({})",
@@ -69,6 +70,9 @@ fn awaited(condition: &Condition, number: &dyn Fn(&Amount) -> String) -> String 
     let clients = [
         (&condition.echoed, "answered in full"),
         (&condition.replied, "answered line by line"),
+        (&condition.connected, "connected"),
+        (&condition.said, "done with telling"),
+        (&condition.heard, "given all that is due"),
         (&condition.ended, "ended"),
     ];
     let clients = clients.iter().filter_map(|(members, what)| {

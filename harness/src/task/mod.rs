@@ -7,6 +7,7 @@ pub mod load;
 pub mod model;
 pub mod near;
 pub mod pack;
+pub mod peer;
 pub mod place;
 pub mod rule;
 pub mod schema;

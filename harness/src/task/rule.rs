@@ -72,6 +72,16 @@ pub enum Rule {
     /// The submission's own memory doesn't grow between two accounts, though clients sent far more than
     /// they took.
     SteadyMemory(Grown),
+    /// By the script's `until: { heard: … }` the group got all that it must get, byte by byte.
+    Hears(Group),
+    /// By the script's `until: { said: … }` all that the group tells was taken.
+    Takes(Group),
+    /// By the script's `until: { ended: … }` the submission ended its stream in order, with no reset.
+    Leaves(Group),
+    /// The submission stopped sending before all was sent.
+    Stops(Group),
+    /// Standard output is what the group told, without error lines.
+    PassesOn(Group),
     /// Each request line of the group's clients got the reply line that is due.
     Replies(Replies),
     /// All requests and replies of the run can be put in one order, each between its sending and its reply,

@@ -37,6 +37,8 @@ pub enum Step {
     Visit(Visit),
     /// Clients that ask in lines and are answered in lines.
     Ask(Ask),
+    /// Let every connection of a group say something that needs no answer.
+    Tell(Send),
     /// Let so many milliseconds pass. It orders nothing: what came of them is seen from the evidence.
     Pause(Amount),
     /// Clients that say something from time to time.
@@ -77,6 +79,12 @@ pub struct Condition {
     pub echoed: Option<Members>,
     /// So many clients to whom each of their lines was answered.
     pub replied: Option<Members>,
+    /// So many connections of the group that are open.
+    pub connected: Option<Members>,
+    /// So many connections of the group that have handed all that they say to the kernel.
+    pub said: Option<Members>,
+    /// So many connections of the group that have got all that they must get.
+    pub heard: Option<Members>,
     /// So many clients whose connection has ended.
     pub ended: Option<Members>,
 }

@@ -17,6 +17,8 @@ pub struct World {
     pub site: Option<super::site::Site>,
     /// TCP clients of the submission.
     pub swarm: Option<super::swarm::Swarm>,
+    /// A peer that the submission connects to.
+    pub peer: Option<super::peer::Peer>,
     /// An output folder, `{out}`, and what its disk does.
     pub disk: Option<super::disk::Disk>,
 }

@@ -162,6 +162,11 @@ fn amounts(rule: &Rule) -> Vec<(Vec<&'static str>, &Amount)> {
         | Rule::FreesDescriptors(_)
         | Rule::EndsOnSignal(_)
         | Rule::Replies(_)
+        | Rule::Hears(_)
+        | Rule::Takes(_)
+        | Rule::Leaves(_)
+        | Rule::Stops(_)
+        | Rule::PassesOn(_)
         | Rule::Linearizable(_)
         | Rule::All(_) => Vec::new(),
     }

@@ -2,6 +2,7 @@
 
 use super::Flaws;
 use crate::task::Scenario;
+use crate::task::peer::PEER;
 use crate::task::place::Path;
 use crate::task::rule::{Between, Grown, Rule};
 use crate::task::script::{Condition, Step};
@@ -10,7 +11,7 @@ use crate::task::swarm::Members;
 impl Flaws {
     /// A step that speaks of clients: the world must have some, and the group must have been connected.
     pub(super) fn client_step(&mut self, at: &Path, scenario: &Scenario, index: usize) {
-        if scenario.world.swarm.is_none() {
+        if scenario.world.swarm.is_none() && scenario.world.peer.is_none() {
             self.help(
                 at,
                 "this world has no clients",
@@ -46,6 +47,7 @@ impl Flaws {
                 self.amount(&at.to("every"), scenario, &talk.every);
                 self.amount(&at.to("size"), scenario, &talk.size);
             }
+            Step::Tell(send) => self.amount(&at.to("tell").to("size"), scenario, &send.size),
             Step::Send(send) => self.amount(&at.to("send").to("size"), scenario, &send.size),
             _ => {}
         }
@@ -97,6 +99,11 @@ impl Flaws {
                     );
                 }
             }
+            Rule::Hears(of)
+            | Rule::Takes(of)
+            | Rule::Leaves(of)
+            | Rule::Stops(of)
+            | Rule::PassesOn(of) => self.group(at, scenario, &of.group, all),
             Rule::Replies(of) => {
                 self.group(at, scenario, &of.group, all);
                 if of.lines.is_empty() {
@@ -181,11 +188,13 @@ impl Flaws {
     }
 
     fn group(&mut self, at: &Path, scenario: &Scenario, group: &str, before: usize) {
-        if !scenario
-            .script
-            .iter()
-            .take(before)
-            .any(|step| brings(step) == Some(group))
+        let is_peer = group == PEER && scenario.world.peer.is_some();
+        if !is_peer
+            && !scenario
+                .script
+                .iter()
+                .take(before)
+                .any(|step| brings(step) == Some(group))
         {
             let mend = format!("put `- connect: {{ group: {group} }}` before it");
             self.help(
@@ -208,7 +217,7 @@ fn brings(step: &Step) -> Option<&str> {
 
 fn acts_on(step: &Step) -> Option<&str> {
     match step {
-        Step::Send(send) => Some(&send.group),
+        Step::Send(send) | Step::Tell(send) => Some(&send.group),
         Step::Talk(talk) => Some(&talk.group),
         Step::Ask(ask) => Some(&ask.group),
         Step::Read(g) | Step::Deaf(g) | Step::Finish(g) | Step::Close(g) | Step::Reset(g) => {

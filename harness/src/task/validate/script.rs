@@ -66,6 +66,7 @@ impl Flaws {
                 | Step::Connect(_)
                 | Step::Visit(_)
                 | Step::Talk(_)
+                | Step::Tell(_)
                 | Step::Ask(_)
                 | Step::Send(_)
                 | Step::Read(_)
@@ -111,9 +112,19 @@ impl Flaws {
             lines,
             echoed,
             replied,
+            connected,
+            said,
+            heard,
             ended,
         } = condition;
-        for (key, members) in [("echoed", echoed), ("replied", replied), ("ended", ended)] {
+        for (key, members) in [
+            ("echoed", echoed),
+            ("replied", replied),
+            ("connected", connected),
+            ("said", said),
+            ("heard", heard),
+            ("ended", ended),
+        ] {
             if let Some(members) = members {
                 self.members(&at.to(key), scenario, members);
             }
@@ -129,7 +140,9 @@ impl Flaws {
         if let Some(held) = held {
             self.held(&at.to("held"), scenario, held);
         }
-        let no_clients = echoed.is_none() && replied.is_none() && ended.is_none();
+        let no_clients = [echoed, replied, connected, said, heard, ended]
+            .iter()
+            .all(|members| members.is_none());
         if all.iter().all(|(_, amount, _)| amount.is_none()) && held.is_none() && no_clients {
             let known = all.map(|(key, ..)| key).join(", ");
             self.help(

@@ -38,7 +38,7 @@ pub struct Shared {
 }
 
 impl Shared {
-    fn bump(&self) {
+    pub(super) fn bump(&self) {
         self.side.bump();
         self.news.set(self.news.get().wrapping_add(1));
     }
@@ -59,23 +59,23 @@ pub enum Phase {
 }
 
 /// A socket and its entry in the side epoll, which must go first.
-struct Socket {
-    watch: Watch,
-    fd: AsyncFd<OwnedFd>,
+pub(super) struct Socket {
+    pub(super) watch: Watch,
+    pub(super) fd: AsyncFd<OwnedFd>,
 }
 
 /// A client of the submission.
 pub struct Client {
     pub id: u32,
     pub group: u16,
-    shared: Rc<Shared>,
+    pub(super) shared: Rc<Shared>,
     tally: Rc<Tally>,
     /// Its own address, once it has one.
-    local: Cell<Option<SocketAddrV4>>,
-    socket: RefCell<Option<Rc<Socket>>>,
+    pub(super) local: Cell<Option<SocketAddrV4>>,
+    pub(super) socket: RefCell<Option<Rc<Socket>>>,
     phase: Cell<Phase>,
     reading: Cell<bool>,
-    outbox: RefCell<VecDeque<Message>>,
+    pub(super) outbox: RefCell<VecDeque<Message>>,
     /// Offset of what is sent next within the outbox's first message.
     out_at: Cell<u64>,
     sent: Cell<u64>,
@@ -83,14 +83,18 @@ pub struct Client {
     finished: Cell<bool>,
     /// Bytes that may be sent now; the rest waits for the script (pieces).
     allowance: Cell<u64>,
-    inbox: RefCell<VecDeque<Message>>,
+    pub(super) inbox: RefCell<VecDeque<Message>>,
     in_at: Cell<u64>,
-    received: Cell<u64>,
-    due: Cell<u64>,
+    pub(super) received: Cell<u64>,
+    pub(super) due: Cell<u64>,
     unraised: Cell<u64>,
     /// Set once it speaks in lines.
     lines: RefCell<Option<Lines>>,
-    wrong: Cell<bool>,
+    /// Where the connection was made by the submission: its address.
+    pub(super) theirs: Cell<Option<SocketAddrV4>>,
+    /// The end of its stream has come, and we may still speak.
+    pub(super) heard_end: Cell<bool>,
+    pub(super) wrong: Cell<bool>,
     echoed: Cell<bool>,
     /// When the connect, and the last `send`, began, by the run's clock.
     begun: Cell<u64>,
@@ -126,7 +130,31 @@ impl Client {
         rustix::net::bind(&fd, &source)?;
         let at = shared.recorder.now();
         let begun = rustix::net::connect(&fd, &shared.target);
-        let client = Rc::new(Client {
+        let client = Rc::new(Client::new(id, (group, tally), reading, at, shared));
+        for tally in client.tallies() {
+            tally.size.set(tally.size.get() + 1);
+            tally.enter(Phase::Connecting);
+            tally.echoed.set(tally.echoed.get() + 1);
+        }
+        match begun {
+            Ok(()) | Err(Errno::INPROGRESS) => {
+                let watch = client.shared.side.watch(&fd, side::Interest::WRITE)?;
+                let fd = register(fd, Interest::READABLE | Interest::WRITABLE)?;
+                client.socket.replace(Some(Rc::new(Socket { watch, fd })));
+            }
+            Err(error) => client.fail(error),
+        }
+        Ok(client)
+    }
+
+    pub(super) fn new(
+        id: u32,
+        (group, tally): (u16, Rc<Tally>),
+        reading: bool,
+        at: u64,
+        shared: Rc<Shared>,
+    ) -> Client {
+        Client {
             id,
             group,
             socket: RefCell::new(None),
@@ -144,6 +172,8 @@ impl Client {
             due: Cell::new(0),
             unraised: Cell::new(0),
             lines: RefCell::default(),
+            theirs: Cell::new(None),
+            heard_end: Cell::new(false),
             wrong: Cell::new(false),
             echoed: Cell::new(true),
             begun: Cell::new(at),
@@ -153,21 +183,7 @@ impl Client {
             local: Cell::new(None),
             tally,
             shared,
-        });
-        for tally in client.tallies() {
-            tally.size.set(tally.size.get() + 1);
-            tally.enter(Phase::Connecting);
-            tally.echoed.set(tally.echoed.get() + 1);
         }
-        match begun {
-            Ok(()) | Err(Errno::INPROGRESS) => {
-                let watch = client.shared.side.watch(&fd, side::Interest::WRITE)?;
-                let fd = register(fd, Interest::READABLE | Interest::WRITABLE)?;
-                client.socket.replace(Some(Rc::new(Socket { watch, fd })));
-            }
-            Err(error) => client.fail(error),
-        }
-        Ok(client)
     }
 
     /// Moves bytes until the connection has ended and nothing is left to do.
@@ -227,7 +243,11 @@ impl Client {
         if self.phase.get() != Phase::Open {
             return false;
         }
-        let Ok(Some(theirs)) = diag.end(target, local) else {
+        let (near, far) = match self.theirs.get() {
+            Some(theirs) => (theirs, target),
+            None => (target, local),
+        };
+        let Ok(Some(theirs)) = diag.end(near, far) else {
             return false;
         };
         if theirs.state == LISTEN {
@@ -238,11 +258,11 @@ impl Client {
             || (theirs.held() && theirs.unread == 0 && ours() > 0)
     }
 
-    fn tallies(&self) -> [&Tally; 2] {
+    pub(super) fn tallies(&self) -> [&Tally; 2] {
         [&self.tally, &self.shared.all]
     }
 
-    fn enter(&self, phase: Phase) {
+    pub(super) fn enter(&self, phase: Phase) {
         let old = self.phase.replace(phase);
         for tally in self.tallies() {
             tally.leave(old);
@@ -251,7 +271,7 @@ impl Client {
     }
 
     /// Keeps the counts of those who got everything.
-    fn recount(&self) {
+    pub(super) fn recount(&self) {
         let now = self.echoed();
         if self.echoed.replace(now) != now {
             for tally in self.tallies() {
@@ -383,7 +403,7 @@ impl Client {
     }
 
     fn wants_in(&self) -> bool {
-        self.phase.get() == Phase::Open && self.reading.get()
+        self.phase.get() == Phase::Open && self.reading.get() && !self.heard_end.get()
     }
 
     fn wants_out(&self) -> bool {
@@ -406,7 +426,7 @@ impl Client {
     }
 
     /// Tells the side epoll what would be work for us on this descriptor.
-    fn arm(&self) {
+    pub(super) fn arm(&self) {
         if let Some(socket) = self.socket.borrow().as_ref() {
             socket.watch.want_read(self.wants_in());
             socket.watch.want_write(self.wants_out());
@@ -448,6 +468,9 @@ impl Client {
                     drop(outbox);
                     self.allowance.set(0);
                     self.recount();
+                    if self.theirs.get().is_some() && !self.reading.get() {
+                        self.end(ClientEnding::Reset);
+                    }
                     return true;
                 }
             }
@@ -499,7 +522,11 @@ impl Client {
         for _ in 0..TURN / buffer.len() as u64 {
             match rustix::net::recv(fd, &mut buffer[..], RecvFlags::empty()) {
                 Ok((0, _)) => {
-                    self.end(ClientEnding::Eof);
+                    if self.theirs.get().is_some() {
+                        self.half_end();
+                    } else {
+                        self.end(ClientEnding::Eof);
+                    }
                     return true;
                 }
                 Ok((n, _)) => self.take(&buffer[..n]),

@@ -3,6 +3,7 @@
 mod client;
 mod lines;
 mod message;
+mod peer;
 mod queue;
 mod tally;
 #[cfg(test)]
@@ -16,6 +17,7 @@ use std::time::{Duration, Instant};
 
 pub use client::{Client, Phase, Shared};
 pub use message::{Comparison, Message};
+pub use peer::file;
 pub use queue::Queue;
 pub use tally::Tally;
 
@@ -35,6 +37,8 @@ pub struct Swarm {
     /// Addresses of the entries of the origin's list, and how many of them were named so far.
     urls: Vec<String>,
     named: Cell<usize>,
+    /// Set once somebody connected to us.
+    adopted: Cell<bool>,
     /// Numbers that lines have held so far.
     numbers: Cell<u64>,
     groups: RefCell<Vec<Group>>,
@@ -64,6 +68,7 @@ impl Swarm {
             seed,
             urls,
             named: Cell::new(0),
+            adopted: Cell::new(false),
             numbers: Cell::new(0),
             groups: RefCell::default(),
             count: Cell::new(0),
@@ -182,7 +187,7 @@ impl Swarm {
 
     /// Clients of the group whose connection the submission (or the world) has ended.
     pub fn ended(&self, group: &str) -> u64 {
-        self.tally(group).ended.get()
+        self.tally(group).ended.get() + self.half_ended(group)
     }
 
     /// Clients of all groups that hold a connection now.
