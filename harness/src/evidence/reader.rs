@@ -3,6 +3,7 @@
 use std::io::{BufRead, Read};
 
 use super::{Event, FORMAT, Record};
+use crate::plan::LONGEST_BODY;
 
 /// Longest line, bytes. The first one holds the whole plan.
 const LONGEST_LINE: u64 = 512 << 20;
@@ -25,6 +26,10 @@ pub enum ReadError {
     TooLong { line: u64 },
     #[error("line 1: the evidence doesn't begin with its header (event `run`)")]
     NoHeader,
+    #[error(
+        "line 1: a body of {size} bytes, where none is longer than {LONGEST_BODY}; the file was changed"
+    )]
+    LongBody { size: u64 },
     #[error("line {line}: a second header; two runs seem to be in one file")]
     SecondHeader { line: u64 },
     #[error(
@@ -116,7 +121,13 @@ impl<R: BufRead> Reader<R> {
     fn check(&mut self, record: &Record) -> Result<(), ReadError> {
         let line = self.line;
         match (&record.event, line) {
-            (Event::Run(_), 1) => {}
+            (Event::Run(header), 1) => {
+                // Checks compute the digests of bodies: of one without bounds that would never end.
+                let size = header.plan.items.iter().map(|item| item.size).max();
+                if let Some(size) = size.filter(|size| *size > LONGEST_BODY) {
+                    return Err(ReadError::LongBody { size });
+                }
+            }
             (_, 1) => return Err(ReadError::NoHeader),
             (Event::Run(_), _) => return Err(ReadError::SecondHeader { line }),
             _ => {}
@@ -280,6 +291,28 @@ mod tests {
             refusal(&(lines(&[first]) + "nonsense\n"))
                 .starts_with("line 2: not an evidence record")
         );
+    }
+
+    #[test]
+    fn bodies_without_bounds_are_refused() {
+        let sized = |size| {
+            let Event::Run(mut header) = header(FORMAT) else {
+                unreachable!("it is a header")
+            };
+            header.plan.items.push(crate::plan::Item {
+                host: 0,
+                path: "/a".into(),
+                answer: crate::task::world::Answer::Status(200),
+                framing: crate::task::world::Framing::Length,
+                size,
+                body: 1,
+                listed: 1,
+                text: None,
+            });
+            lines(&[(0, 0, Event::Run(header))])
+        };
+        assert!(read(sized(LONGEST_BODY).as_bytes()).is_ok());
+        assert!(refusal(&sized(LONGEST_BODY + 1)).starts_with("line 1: a body of 1073741825"));
     }
 
     #[test]

@@ -11,7 +11,7 @@ pub mod site;
 pub mod upstream;
 
 pub use body::{body, digest};
-pub use expand::{PlanError, expand};
+pub use expand::{LONGEST_BODY, PlanError, expand};
 pub use site::SitePlan;
 pub use upstream::UpstreamPlan;
 
